@@ -1,0 +1,15 @@
+namespace EnclaveTesting.Engine.Accelerators;
+
+/// <summary>A way to run guests. Stateless: each machine owns all its resources.</summary>
+internal interface IAccelerator
+{
+    /// <summary>Which one this is; never <see cref="Accelerator.Auto"/>.</summary>
+    Accelerator Kind { get; }
+
+    /// <summary>
+    /// Creates the CPUs and the interrupt controllers around memory that the caller keeps and disposes later.
+    /// Nothing runs yet; on failure nothing is left behind.
+    /// </summary>
+    /// <exception cref="AcceleratorUnavailableException">The host cannot do it.</exception>
+    IVirtualMachine CreateMachine(VirtualMachineConfiguration configuration, IMachineBus bus);
+}

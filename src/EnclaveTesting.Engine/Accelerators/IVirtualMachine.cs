@@ -1,0 +1,37 @@
+using EnclaveTesting.Engine.Boot;
+using EnclaveTesting.Engine.Devices;
+using EnclaveTesting.Engine.Machine;
+
+namespace EnclaveTesting.Engine.Accelerators;
+
+/// <summary>
+/// The CPUs and interrupt controllers of one guest, with the threads that run them. This is all that a machine knows
+/// of an accelerator. Order of calls: lines and doorbells, <see cref="Start"/>, (<see cref="IMachineWaker.Wake"/>)*,
+/// <see cref="RequestStop"/>, <see cref="Join"/>, <see cref="TryReadRegisters"/>, Dispose. Dispose alone also stops and joins.
+/// </summary>
+internal interface IVirtualMachine : IMachineWaker, IDisposable
+{
+    /// <summary>The input of the interrupt controllers for one GSI; the same object for the same number. Before <see cref="Start"/>.</summary>
+    IInterruptLine GetInterruptLine(Gsi gsi);
+
+    /// <summary>Announces a notification register. Before <see cref="Start"/>.</summary>
+    void AddDoorbell(Doorbell doorbell);
+
+    /// <summary>Starts the threads; the boot CPU begins at <paramref name="entry"/>.</summary>
+    void Start(in BootEntry entry);
+
+    /// <summary>
+    /// Makes every CPU stop wherever it is (running, halted, spinning). From any thread, also from inside a bus call;
+    /// returns at once, may be repeated.
+    /// </summary>
+    void RequestStop();
+
+    /// <summary>
+    /// Waits until no thread of the machine runs any more (after <see cref="RequestStop"/>: at most 100 ms).
+    /// Not from a thread of the machine.
+    /// </summary>
+    void Join();
+
+    /// <summary>The registers of a CPU, once the machine has been joined; false where they cannot be read.</summary>
+    bool TryReadRegisters(int cpu, out CpuRegisters registers, out CpuSystemRegisters system);
+}

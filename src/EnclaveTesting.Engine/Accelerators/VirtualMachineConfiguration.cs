@@ -1,0 +1,10 @@
+using EnclaveTesting.Engine.Memory;
+using Microsoft.Extensions.Logging;
+
+namespace EnclaveTesting.Engine.Accelerators;
+
+/// <summary>What an accelerator needs to know to build a machine.</summary>
+/// <param name="Memory">The guest's RAM; stays the caller's.</param>
+/// <param name="CpuCount">Virtual CPUs, 1 or more. APIC ids are 0 to count - 1; the I/O APIC's id is the count.</param>
+/// <param name="Logger">For what a person would want to know; never for each exit.</param>
+internal sealed record VirtualMachineConfiguration(GuestMemory Memory, int CpuCount, ILogger Logger);

@@ -1,0 +1,136 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace EnclaveTesting.Engine.Memory;
+
+/// <summary>
+/// A guest's RAM: one host mapping, seen through checked views. Every address and length is taken as hostile.
+/// Views must not outlive the object: the machine disposes it last, after every thread that may touch it has ended.
+/// </summary>
+internal sealed unsafe class GuestMemory : IDisposable
+{
+    /// <summary>The smallest memory a guest can have, in bytes: the first mebibyte and one more.</summary>
+    public const long MinimumSize = 2 * 1024 * 1024;
+
+    private readonly HostMapping _mapping;
+    private readonly byte* _base;
+    private readonly ulong _lowSize;
+    private readonly ulong _highSize;
+
+    private GuestMemory(long size)
+    {
+        Size = size;
+        _lowSize = Math.Min((ulong)size, MemoryLayout.DeviceHoleStart);
+        _highSize = (ulong)size - _lowSize;
+        var low = new MemoryRegion(new GuestAddress(0), _lowSize, 0);
+        Regions = _highSize == 0
+            ? [low]
+            : [low, new MemoryRegion(new GuestAddress(MemoryLayout.FourGiB), _highSize, _lowSize)];
+        _mapping = HostMapping.Create(size);
+        _base = _mapping.Pointer;
+    }
+
+    /// <summary>Size in bytes.</summary>
+    public long Size { get; }
+
+    /// <summary>The RAM regions in address order: one, or two when the memory reaches past the device hole.</summary>
+    public IReadOnlyList<MemoryRegion> Regions { get; }
+
+    /// <summary>The host mapping's first byte; for accelerators only. Valid until disposal.</summary>
+    public byte* HostBase => _base;
+
+    /// <summary>Allocates zeroed RAM; pages cost nothing until they are touched.</summary>
+    /// <param name="size">Bytes; a multiple of 4096, at least <see cref="MinimumSize"/>.</param>
+    /// <exception cref="GuestMemoryException">The size is no such multiple, too small, or more than the host can map.</exception>
+    public static GuestMemory Allocate(long size)
+    {
+        if (size < MinimumSize)
+            throw new GuestMemoryException($"A guest needs at least {MinimumSize} bytes of memory; {size} were asked for.");
+        if (size % (long)MemoryLayout.PageSize != 0)
+            throw new GuestMemoryException($"Guest memory is sized in pages of {MemoryLayout.PageSize} bytes; {size} bytes were asked for.");
+        long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        if (size > available)
+            throw new GuestMemoryException($"The guest's memory of {size} bytes is larger than what this host has available ({available} bytes).");
+        return new GuestMemory(size);
+    }
+
+    /// <summary>Whether all of the range is RAM, in one region.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool Contains(GuestAddress address, ulong length) => TryTranslate(address.Value, length, out _);
+
+    /// <summary>A view of a range of RAM, or false when any byte of it is not RAM.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryGetSpan(GuestAddress address, ulong length, out Span<byte> span)
+    {
+        if (length <= int.MaxValue && TryTranslate(address.Value, length, out ulong offset))
+        {
+            span = new Span<byte>(_base + offset, (int)length);
+            return true;
+        }
+
+        span = default;
+        return false;
+    }
+
+    /// <summary>A view of a range of RAM.</summary>
+    /// <exception cref="GuestMemoryException">Some byte of the range is not RAM.</exception>
+    public Span<byte> GetSpan(GuestAddress address, int length)
+    {
+        if (length >= 0 && TryGetSpan(address, (ulong)length, out Span<byte> span))
+            return span;
+        throw new GuestMemoryException($"{length} bytes at {address} are not all guest RAM (memory size {Size} bytes).");
+    }
+
+    /// <summary>Reads a little-endian value; false when it is not all RAM.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryRead<T>(GuestAddress address, out T value)
+        where T : unmanaged
+    {
+        if (TryTranslate(address.Value, (ulong)sizeof(T), out ulong offset))
+        {
+            value = Unsafe.ReadUnaligned<T>(_base + offset);
+            return true;
+        }
+
+        value = default;
+        return false;
+    }
+
+    /// <summary>Writes a little-endian value; false, and nothing written, when it is not all RAM.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryWrite<T>(GuestAddress address, T value)
+        where T : unmanaged
+    {
+        if (!TryTranslate(address.Value, (ulong)sizeof(T), out ulong offset))
+            return false;
+        Unsafe.WriteUnaligned(_base + offset, value);
+        return true;
+    }
+
+    /// <summary>Copies bytes into RAM.</summary>
+    /// <exception cref="GuestMemoryException">Some byte of the target is not RAM.</exception>
+    public void Write(GuestAddress address, ReadOnlySpan<byte> bytes) => bytes.CopyTo(GetSpan(address, bytes.Length));
+
+    /// <summary>Writes a structure in the host's (little-endian) layout.</summary>
+    /// <exception cref="GuestMemoryException">Some byte of the target is not RAM.</exception>
+    public void Write<T>(GuestAddress address, in T value)
+        where T : unmanaged => MemoryMarshal.Write(GetSpan(address, sizeof(T)), in value);
+
+    /// <summary>The offset into the host mapping of a range that is all RAM in one region.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryTranslate(ulong address, ulong length, out ulong offset)
+    {
+        if (address < _lowSize)
+        {
+            offset = address;
+            return length <= _lowSize - address;
+        }
+
+        ulong high = address - MemoryLayout.FourGiB;
+        offset = _lowSize + high;
+        return address >= MemoryLayout.FourGiB && high < _highSize && length <= _highSize - high;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _mapping.Dispose();
+}

@@ -1,0 +1,88 @@
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+
+namespace EnclaveTesting.Engine.Memory;
+
+/// <summary>
+/// Page-aligned, zeroed, lazily committed memory of the host. The one platform file of this folder: anonymous
+/// private mappings on Unix, reserved and committed pages on Windows.
+/// </summary>
+internal sealed unsafe partial class HostMapping : SafeHandle
+{
+    private const int ProtRead = 1, ProtWrite = 2;
+    private const int MapPrivate = 2;
+    private const int MapAnonymousLinux = 0x20, MapNoReserveLinux = 0x4000, MapAnonymousBsd = 0x1000;
+    private const int AdviseDontNeed = 4, AdviseHugePage = 14;
+    private const uint MemCommitReserve = 0x3000, MemRelease = 0x8000, PageReadWrite = 4;
+
+    private readonly nuint _length;
+
+    private HostMapping(nint address, nuint length)
+        : base(-1, ownsHandle: true)
+    {
+        _length = length;
+        SetHandle(address);
+    }
+
+    public override bool IsInvalid => handle is -1 or 0;
+
+    public byte* Pointer => (byte*)handle;
+
+    /// <summary>Maps <paramref name="length"/> bytes; pages cost nothing until they are touched.</summary>
+    /// <exception cref="GuestMemoryException">The host refuses the mapping.</exception>
+    public static HostMapping Create(long length)
+    {
+        nint address;
+        if (OperatingSystem.IsWindows())
+        {
+            address = VirtualAlloc(0, (nuint)length, MemCommitReserve, PageReadWrite);
+        }
+        else
+        {
+            int flags = MapPrivate | (OperatingSystem.IsMacOS() || OperatingSystem.IsFreeBSD()
+                ? MapAnonymousBsd
+                : MapAnonymousLinux | MapNoReserveLinux);
+            address = MMap(0, (nuint)length, ProtRead | ProtWrite, flags, -1, 0);
+        }
+
+        int error = Marshal.GetLastPInvokeError();
+        var mapping = new HostMapping(address, (nuint)length);
+        if (mapping.IsInvalid)
+        {
+            mapping.Dispose();
+            throw new GuestMemoryException(
+                $"The host cannot map {length} bytes of guest memory: {new Win32Exception(error).Message} (error {error}).");
+        }
+
+        // Fewer host page faults for big guests; only advice, so a refusal changes nothing.
+        if (OperatingSystem.IsLinux())
+            _ = MAdvise(address, (nuint)length, AdviseHugePage);
+        return mapping;
+    }
+
+    /// <summary>Gives the pages back to the host; they read as zero afterwards.</summary>
+    public void Discard()
+    {
+        if (!OperatingSystem.IsLinux() || MAdvise(handle, _length, AdviseDontNeed) != 0)
+            NativeMemory.Clear((void*)handle, _length);
+    }
+
+    protected override bool ReleaseHandle() =>
+        OperatingSystem.IsWindows() ? VirtualFree(handle, 0, MemRelease) : MUnmap(handle, _length) == 0;
+
+    [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
+    private static partial nint MMap(nint address, nuint length, int protection, int flags, int fd, nint offset);
+
+    [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
+    private static partial int MUnmap(nint address, nuint length);
+
+    [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
+    private static partial int MAdvise(nint address, nuint length, int advice);
+
+    [LibraryImport("kernel32", SetLastError = true)]
+    private static partial nint VirtualAlloc(nint address, nuint size, uint type, uint protection);
+
+    [LibraryImport("kernel32", SetLastError = true)]
+    [return: MarshalAs(UnmanagedType.Bool)]
+    private static partial bool VirtualFree(nint address, nuint size, uint type);
+}
