@@ -1,1 +1,3 @@
-return 0;
+using EnclaveTesting.Cli;
+
+return await EnclaveCommandLine.RunAsync(args, Console.Out, Console.Error).ConfigureAwait(false);

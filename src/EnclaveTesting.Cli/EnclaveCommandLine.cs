@@ -1,0 +1,73 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using EnclaveTesting.Engine.Eif;
+
+namespace EnclaveTesting.Cli;
+
+/// <summary>
+/// The root command. One file per command: a static class with <c>Create(CommandContext)</c>, added in <see cref="CreateRoot"/>.
+/// A command writes results to the context's Output, everything else to its Error, and returns an <see cref="ExitCode"/>; it
+/// throws <see cref="CommandException"/> to end with one line on Error.
+/// </summary>
+internal static class EnclaveCommandLine
+{
+    /// <summary>Runs the tool; the entry for Program and for tests.</summary>
+    /// <returns>The process's exit code.</returns>
+    public static async Task<int> RunAsync(string[] args, TextWriter output, TextWriter error, CancellationToken cancellationToken = default)
+    {
+        var context = new CommandContext(output, error);
+        var result = CreateRoot(context).Parse(args);
+        if (result.Action is ParseErrorAction)
+        {
+            foreach (var problem in result.Errors)
+                await error.WriteLineAsync($"enclave: {problem.Message}").ConfigureAwait(false);
+            await error.WriteLineAsync($"Try 'enclave {result.CommandPath()}--help'.").ConfigureAwait(false);
+            return ExitCode.Usage;
+        }
+
+        var configuration = new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false };
+        try
+        {
+            return await result.InvokeAsync(configuration, cancellationToken).ConfigureAwait(false);
+        }
+        catch (CommandException exception)
+        {
+            return await FailAsync(error, exception.ExitCode, exception.Message).ConfigureAwait(false);
+        }
+        catch (EifFormatException exception)
+        {
+            return await FailAsync(error, ExitCode.BadImage, exception.Message).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return await FailAsync(error, ExitCode.Environment, exception.Message).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            return await FailAsync(error, ExitCode.Interrupted, "interrupted").ConfigureAwait(false);
+        }
+    }
+
+    private static RootCommand CreateRoot(CommandContext context) => new($"""
+        Describe, build and run AWS Nitro Enclave images on any machine.
+
+        {ExitCode.Help}
+        """)
+    {
+        DescribeCommand.Create(context),
+    };
+
+    private static string CommandPath(this ParseResult result) => string.Concat(Names(result.CommandResult).Reverse().Select(name => name + " "));
+
+    private static IEnumerable<string> Names(System.CommandLine.Parsing.CommandResult? command)
+    {
+        for (; command?.Command is { } current and not RootCommand; command = command.Parent as System.CommandLine.Parsing.CommandResult)
+            yield return current.Name;
+    }
+
+    private static async Task<int> FailAsync(TextWriter error, int exitCode, string message)
+    {
+        await error.WriteLineAsync($"enclave: {message}").ConfigureAwait(false);
+        return exitCode;
+    }
+}
