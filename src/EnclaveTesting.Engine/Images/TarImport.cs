@@ -1,0 +1,101 @@
+using System.Formats.Tar;
+using System.IO.Compression;
+
+namespace EnclaveTesting.Engine.Images;
+
+/// <summary>Takes the entries of a tar archive over into a ramdisk.</summary>
+internal static class TarImport
+{
+    // OCI image layers delete with such names (image-spec, layer.md, "Whiteouts").
+    private const string WhiteoutPrefix = ".wh.";
+    private const string OpaqueWhiteout = ".wh..wh..opq";
+
+    public static void Into(CpioArchive archive, Stream tar, string path, bool whiteouts = false)
+    {
+        using var stream = Decompress(tar);
+        try
+        {
+            using var reader = new TarReader(stream);
+            while (reader.GetNextEntry() is { } entry)
+            {
+                if (entry.EntryType is TarEntryType.GlobalExtendedAttributes || entry.Name.Trim('/', '.').Length == 0)
+                    continue;
+                if (!whiteouts || !Delete(archive, $"{path}/{entry.Name}"))
+                    Add(archive, path, entry);
+            }
+        }
+        catch (Exception exception) when (exception is ArgumentException or FormatException or EndOfStreamException)
+        {
+            throw new InvalidDataException($"The tar archive cannot be used: {exception.Message}", exception);
+        }
+    }
+
+    private static bool Delete(CpioArchive archive, string path)
+    {
+        int slash = path.LastIndexOf('/');
+        string name = path[(slash + 1)..];
+        if (!name.StartsWith(WhiteoutPrefix, StringComparison.Ordinal))
+            return false;
+        string directory = path[..slash];
+        if (name == OpaqueWhiteout)
+            archive.Remove(directory);
+        else
+            archive.Remove($"{directory}/{name[WhiteoutPrefix.Length..]}");
+        return true;
+    }
+
+    private static void Add(CpioArchive archive, string path, TarEntry entry)
+    {
+        string name = $"{path}/{entry.Name}";
+        uint mode = CpioArchive.Bits(entry.Mode);
+        switch (entry.EntryType)
+        {
+            case TarEntryType.Directory or TarEntryType.DirectoryList:
+                archive.Replace(name, Entry(CpioWriter.TypeDirectory));
+                break;
+            case TarEntryType.RegularFile or TarEntryType.V7RegularFile or TarEntryType.ContiguousFile:
+                archive.Replace(name, Entry(CpioWriter.TypeRegular) with { Data = Read(entry) });
+                break;
+            case TarEntryType.SymbolicLink:
+                archive.Replace(name, CpioArchive.Link(entry.LinkName) with { Uid = (uint)entry.Uid, Gid = (uint)entry.Gid });
+                break;
+            case TarEntryType.HardLink:
+                // Written as a second copy: the content is the same, and a newc archive with shared inodes is no smaller once unpacked.
+                archive.Replace(name, archive.Find($"{path}/{entry.LinkName}")
+                    ?? throw new ArgumentException($"{entry.Name} is a link to {entry.LinkName}, which is not in the archive before it"));
+                break;
+            case TarEntryType.CharacterDevice or TarEntryType.BlockDevice when entry is PosixTarEntry device:
+                archive.Replace(name, Entry(entry.EntryType == TarEntryType.BlockDevice ? CpioWriter.TypeBlockDevice : CpioWriter.TypeCharacterDevice) with
+                {
+                    DeviceMajor = (uint)device.DeviceMajor,
+                    DeviceMinor = (uint)device.DeviceMinor,
+                });
+                break;
+            case TarEntryType.Fifo:
+                archive.Replace(name, Entry(CpioWriter.TypeFifo));
+                break;
+            default:
+                throw new ArgumentException($"{entry.Name} is an entry of type {entry.EntryType}, which a ramdisk cannot hold");
+        }
+
+        CpioEntry Entry(uint type) => new(type | mode, Uid: (uint)entry.Uid, Gid: (uint)entry.Gid);
+    }
+
+    /// <summary>The content, read as it comes: a length in a damaged header reserves nothing.</summary>
+    private static byte[] Read(TarEntry entry)
+    {
+        if (entry.DataStream is not { } data)
+            return [];
+        using var content = new MemoryStream();
+        data.CopyTo(content);
+        if (content.Length != entry.Length)
+            throw new EndOfStreamException($"{entry.Name} has {entry.Length} bytes, of which {content.Length} are there");
+        return content.ToArray();
+    }
+
+    private static Stream Decompress(Stream tar)
+    {
+        var peeked = new PrefixedStream(tar, 2);
+        return peeked.Prefix is [0x1f, 0x8b] ? new GZipStream(peeked, CompressionMode.Decompress) : peeked;
+    }
+}
