@@ -55,6 +55,9 @@ internal static class EnclaveCommandLine
         """)
     {
         DescribeCommand.Create(context),
+        BuildCommand.Create(context),
+        SignCommand.Create(context),
+        ExtractCommand.Create(context),
     };
 
     private static string CommandPath(this ParseResult result) => string.Concat(Names(result.CommandResult).Reverse().Select(name => name + " "));

@@ -41,32 +41,33 @@ internal sealed class ImageDescription
     public static ImageDescription Of(EifImage image, DateTimeOffset now) => new(image, now);
 
     /// <summary>nitro-cli's fields in nitro-cli's order, then ours.</summary>
-    public string ToJson()
+    public string ToJson() => Json(writer =>
     {
-        using var stream = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(stream, JsonOptions))
-        {
-            writer.WriteStartObject();
-            writer.WriteNumber("EifVersion", _image.Version);
-            WriteMeasurements(writer, Measurements);
-            writer.WriteBoolean("IsSigned", _image.Signature is not null);
-            _certificate?.WriteTo(writer);
-            writer.WriteBoolean("CheckCRC", CrcIsValid);
-            if (SignatureProblems is { } problems)
-                writer.WriteBoolean("SignatureCheck", problems == EifSignatureProblems.None);
-            if (_image.Metadata is { } metadata)
-                WriteMetadata(writer, metadata);
-            WriteOurs(writer);
-            writer.WriteEndObject();
-        }
+        writer.WriteNumber("EifVersion", _image.Version);
+        WriteMeasurements(writer, Measurements);
+        writer.WriteBoolean("IsSigned", _image.Signature is not null);
+        _certificate?.WriteTo(writer);
+        writer.WriteBoolean("CheckCRC", CrcIsValid);
+        if (SignatureProblems is { } problems)
+            writer.WriteBoolean("SignatureCheck", problems == EifSignatureProblems.None);
+        if (_image.Metadata is { } metadata)
+            WriteMetadata(writer, metadata);
+        WriteOurs(writer);
+    });
 
-        return Encoding.UTF8.GetString(stream.ToArray());
-    }
+    /// <summary>What nitro-cli prints for an image it has built.</summary>
+    public static string MeasurementsToJson(EifMeasurements measurements) => Json(writer => WriteMeasurements(writer, measurements));
 
     /// <summary>Writes for people; colours only on a terminal.</summary>
     public void WriteTo(TextWriter output)
     {
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output) });
+        var destination = new AnsiConsoleOutput(output);
+        var console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Out = destination,
+            Ansi = destination.IsTerminal ? AnsiSupport.Detect : AnsiSupport.No,
+            ColorSystem = destination.IsTerminal ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
+        });
 
         // A PCR has 96 digits; broken over lines it could not be copied.
         console.Profile.Width = 4096;
@@ -95,8 +96,20 @@ internal sealed class ImageDescription
             Line(console, "", $"{section.Type,-9} {section.Offset,10} {section.Length,12}");
     }
 
-    /// <summary>The object that nitro-cli prints for an image it has built.</summary>
-    public static void WriteMeasurements(Utf8JsonWriter writer, EifMeasurements measurements)
+    private static string Json(Action<Utf8JsonWriter> content)
+    {
+        using var stream = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(stream, JsonOptions))
+        {
+            writer.WriteStartObject();
+            content(writer);
+            writer.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(stream.ToArray());
+    }
+
+    private static void WriteMeasurements(Utf8JsonWriter writer, EifMeasurements measurements)
     {
         writer.WriteStartObject("Measurements");
         writer.WriteString("HashAlgorithm", NitroHashAlgorithm);

@@ -37,11 +37,10 @@ public sealed class EifBuilder
     public static EifBuilder From(EifImage image)
     {
         ArgumentNullException.ThrowIfNull(image);
-        EifPart Copy(EifSection section) => new(section.Type, section.Memory);
-        EifPart[] Of(Func<EifSectionType, bool> predicate) => [.. image.Sections.Where(section => predicate(section.Type)).Select(Copy)];
+        EifPart[] Of(Func<EifSectionType, bool> predicate) => [.. image.Sections.Where(section => predicate(section.Type)).Select(EifPart.FromSection)];
         return new EifBuilder(new Plan(
             image.Architecture,
-            Copy(image.Kernel),
+            EifPart.FromSection(image.Kernel),
             Of(type => type == EifSectionType.CommandLine)[0],
             Of(type => type == EifSectionType.Metadata).FirstOrDefault(),
             Of(type => type == EifSectionType.Ramdisk),
@@ -57,7 +56,7 @@ public sealed class EifBuilder
         : throw new ArgumentOutOfRangeException(nameof(architecture), architecture, "Not an architecture of the format.");
 
     /// <summary>Sets the kernel from bytes, which are not copied.</summary>
-    public EifBuilder WithKernel(ReadOnlyMemory<byte> kernel) => With(_plan with { Kernel = new EifPart(EifSectionType.Kernel, kernel) });
+    public EifBuilder WithKernel(ReadOnlyMemory<byte> kernel) => With(_plan with { Kernel = EifPart.FromMemory(EifSectionType.Kernel, kernel) });
 
     /// <summary>Sets the kernel from a file, which is read when the image is written.</summary>
     public EifBuilder WithKernel(string path) => With(_plan with { Kernel = EifPart.FromFile(EifSectionType.Kernel, path) });
@@ -73,7 +72,7 @@ public sealed class EifBuilder
     }
 
     /// <summary>Appends a ramdisk from bytes, which are not copied. The first is the boot ramdisk (PCR1), the others the application (PCR2).</summary>
-    public EifBuilder AddRamdisk(ReadOnlyMemory<byte> ramdisk) => With(_plan with { Ramdisks = [.. _plan.Ramdisks, new EifPart(EifSectionType.Ramdisk, ramdisk)] });
+    public EifBuilder AddRamdisk(ReadOnlyMemory<byte> ramdisk) => With(_plan with { Ramdisks = [.. _plan.Ramdisks, EifPart.FromMemory(EifSectionType.Ramdisk, ramdisk)] });
 
     /// <summary>Appends a ramdisk from a file, which is read when the image is written.</summary>
     public EifBuilder AddRamdisk(string path) => With(_plan with { Ramdisks = [.. _plan.Ramdisks, EifPart.FromFile(EifSectionType.Ramdisk, path)] });
@@ -83,7 +82,7 @@ public sealed class EifBuilder
     public EifBuilder WithMetadata(EifMetadata metadata)
     {
         ArgumentNullException.ThrowIfNull(metadata);
-        return With(_plan with { Metadata = new EifPart(EifSectionType.Metadata, metadata.ToJson()) });
+        return With(_plan with { Metadata = EifPart.FromMemory(EifSectionType.Metadata, metadata.ToJson()) });
     }
 
     /// <summary>Sets the memory the image asks for, in bytes.</summary>
@@ -159,9 +158,9 @@ public sealed class EifBuilder
     /// <summary>
     /// Appends a section of a type this library gives no meaning; it goes behind the ramdisks. For tests of readers.
     /// </summary>
-    internal EifBuilder AddSection(EifSectionType type, ReadOnlyMemory<byte> data) => With(_plan with { Others = [.. _plan.Others, new EifPart(type, data)] });
+    internal EifBuilder AddSection(EifSectionType type, ReadOnlyMemory<byte> data) => With(_plan with { Others = [.. _plan.Others, EifPart.FromMemory(type, data)] });
 
-    private static EifPart TextPart(string text) => new(EifSectionType.CommandLine, Encoding.UTF8.GetBytes(text));
+    private static EifPart TextPart(string text) => EifPart.FromMemory(EifSectionType.CommandLine, Encoding.UTF8.GetBytes(text));
 
     private static EifBuilder With(Plan plan) => new(plan);
 

@@ -7,11 +7,14 @@ namespace EnclaveTesting.Engine.Eif;
 /// <summary>
 /// One pass over the sections of an image for CRC and PCRs. Sections are visited by kind, as the PCRs want them, and the CRCs of
 /// the single sections are joined afterwards in the order of the table. PCR1 is a prefix of PCR0, hence a copy of its hash's state
-/// after the first ramdisk: only what PCR2 covers goes through SHA-384 twice.
+/// after the first ramdisk: only what PCR2 covers goes through SHA-384 twice, and there the two hashes run side by side.
 /// </summary>
 internal sealed class EifMeasurer : IDisposable
 {
     public const int ChunkSize = 256 * 1024;
+
+    // Handing a chunk to another thread costs as much as hashing a few kilobytes.
+    private const int MinParallelSize = 32 * 1024;
 
     private readonly IncrementalHash _image = IncrementalHash.CreateHash(HashAlgorithmName.SHA384);
     private readonly IncrementalHash _application = IncrementalHash.CreateHash(HashAlgorithmName.SHA384);
@@ -53,23 +56,15 @@ internal sealed class EifMeasurer : IDisposable
         for (int offset = 0; offset < section.Length;)
         {
             int length = Math.Min(ChunkSize, section.Length - offset);
-            ReadOnlySpan<byte> chunk;
-            if (source is MemoryEifSource)
-            {
-                chunk = source.Slice(section.Offset + offset, length).Span;
-            }
-            else
-            {
-                source.ReadExactly(section.Offset + offset, _buffer.AsSpan(0, length));
-                chunk = _buffer.AsSpan(0, length);
-            }
-
-            _crc.Append(chunk);
+            var chunk = Chunk(source, section, offset, length);
+            var application = inApplication ? HashApplication(chunk) : Task.CompletedTask;
+            _crc.Append(chunk.Span);
             if (inImage)
-                _image.AppendData(chunk);
-            if (inApplication)
-                _application.AppendData(chunk);
-            handler?.Invoke(section, offset, chunk);
+                _image.AppendData(chunk.Span);
+
+            // Runs the work here if no thread of the pool has begun it: a busy pool cannot make this wait for long.
+            application.Wait();
+            handler?.Invoke(section, offset, chunk.Span);
             offset += length;
         }
 
@@ -91,6 +86,22 @@ internal sealed class EifMeasurer : IDisposable
         _image.Dispose();
         _application.Dispose();
         ArrayPool<byte>.Shared.Return(_buffer);
+    }
+
+    private ReadOnlyMemory<byte> Chunk(EifSource source, EifSection section, int offset, int length)
+    {
+        if (source is MemoryEifSource)
+            return source.Slice(section.Offset + offset, length);
+        source.ReadExactly(section.Offset + offset, _buffer.AsSpan(0, length));
+        return _buffer.AsMemory(0, length);
+    }
+
+    private Task HashApplication(ReadOnlyMemory<byte> chunk)
+    {
+        if (chunk.Length >= MinParallelSize)
+            return Task.Run(() => _application.AppendData(chunk.Span));
+        _application.AppendData(chunk.Span);
+        return Task.CompletedTask;
     }
 
     private static PcrValue Finish(IncrementalHash hash)

@@ -1,0 +1,151 @@
+using System.Text.Json;
+using EnclaveTesting.Engine.Eif;
+
+namespace EnclaveTesting.Cli.Tests;
+
+public sealed class BuildCommandTests : IDisposable
+{
+    private readonly TemporaryDirectory _directory = new();
+
+    public BuildCommandTests()
+    {
+        _directory.Write("kernel", "the kernel");
+        _directory.Write("ramdisk", "the boot ramdisk");
+        _directory.Write("app", "the application");
+    }
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task Builds_an_image_from_ramdisks_reproducibly()
+    {
+        string[] args =
+        [
+            "build", "--kernel", _directory["kernel"], "--cmdline", "console=ttyS0", "--ramdisk", _directory["ramdisk"], "--ramdisk", _directory["app"],
+            "--memory", "256", "--cpus", "4", "--name", "app", "--version", "3", "--metadata", """{"Team":"blue"}""", "--arch", "aarch64", "--output", _directory["a.eif"],
+        ];
+        var run = await CommandRun.OfAsync(args);
+
+        run.Should().Match<CommandRun>(it => it.ExitCode == ExitCode.Ok && it.Error == "");
+        byte[] first = File.ReadAllBytes(_directory["a.eif"]);
+        using var image = EifImage.Load(first);
+        image.Verify();
+        image.Architecture.Should().Be(EifArchitecture.Aarch64);
+        image.CommandLine.Should().Be("console=ttyS0");
+        image.DefaultMemory.Should().Be(256 << 20);
+        image.DefaultCpus.Should().Be(4);
+        image.Ramdisks.Should().HaveCount(2);
+        image.Ramdisks[1].Data.ToArray().Should().Equal("the application"u8.ToArray());
+        image.Metadata.Should().Match<EifMetadata>(it => it.ImageName == "app" && it.ImageVersion == "3" && it.CustomMetadata == """{"Team":"blue"}""");
+        using var json = JsonDocument.Parse(run.Output);
+        json.RootElement.GetProperty("Measurements").GetProperty("PCR0").GetString().Should().Be(image.Measurements.Pcr0.ToString());
+
+        (await CommandRun.OfAsync(args)).ExitCode.Should().Be(ExitCode.Ok);
+        File.ReadAllBytes(_directory["a.eif"]).Should().Equal(first);
+        _directory.Names.Should().Equal("a.eif", "app", "kernel", "ramdisk");
+    }
+
+    [Fact]
+    public async Task Builds_an_image_from_a_root_file_system()
+    {
+        Directory.CreateDirectory(_directory["root/bin"]);
+        File.WriteAllText(_directory["root/bin/server"], "binary");
+        _directory.Write("init", "init binary");
+
+        var run = await CommandRun.OfAsync("build", "--kernel", _directory["kernel"], "--root", _directory["root"], "--init", _directory["init"],
+            "--command", "/bin/server", "--command", "--port=5000", "--env", "A=1", "--output", _directory["a.eif"]);
+
+        run.Should().Match<CommandRun>(it => it.ExitCode == ExitCode.Ok && it.Error == "");
+        using var image = EifImage.Open(_directory["a.eif"]);
+        image.Verify();
+        image.CommandLine.Should().Be(EifBuilder.DefaultCommandLine);
+        image.Ramdisks.Should().HaveCount(2);
+        System.Text.Encoding.ASCII.GetString(image.Ramdisks[0].Data).Should().StartWith("070701").And.Contain("init binary");
+        System.Text.Encoding.ASCII.GetString(image.Ramdisks[1].Data).Should().Contain("/bin/server\n--port=5000\n").And.Contain("A=1\n").And.Contain("rootfs/bin/server");
+    }
+
+    [Fact]
+    public async Task Builds_signs_and_extracts()
+    {
+        var key = SigningKey.Create();
+        string certificate = _directory.Write("certificate.pem", key.CertificatePem);
+        string privateKey = _directory.Write("key.pem", key.KeyPem);
+        await CommandRun.OfAsync("build", "--kernel", _directory["kernel"], "--ramdisk", _directory["ramdisk"], "--output", _directory["a.eif"]);
+        byte[] unsigned = File.ReadAllBytes(_directory["a.eif"]);
+
+        var sign = await CommandRun.OfAsync("sign", _directory["a.eif"], "--signing-certificate", certificate, "--private-key", privateKey);
+        sign.Should().Match<CommandRun>(it => it.ExitCode == ExitCode.Ok && it.Error == "");
+        (await CommandRun.OfAsync("describe", _directory["a.eif"])).Output.Should().Contain("Signature    ok");
+        var again = await CommandRun.OfAsync("sign", _directory["a.eif"], "--signing-certificate", certificate, "--private-key", privateKey, "-o", _directory["b.eif"]);
+        again.Output.Should().Be(sign.Output, "signing again replaces the signature");
+        using (var image = EifImage.Open(_directory["b.eif"]))
+        {
+            image.Signatures.Should().ContainSingle();
+            EifBuilder.From(image).Build().Should().Equal(unsigned);
+        }
+
+        var extract = await CommandRun.OfAsync("extract", _directory["a.eif"], "-o", _directory["out"]);
+        extract.ExitCode.Should().Be(ExitCode.Ok);
+        Directory.GetFiles(_directory["out"]).Select(Path.GetFileName).Should().BeEquivalentTo("kernel", "cmdline", "ramdisk0", "metadata.json", "signature.cbor");
+        File.ReadAllText(Path.Combine(_directory["out"], "kernel")).Should().Be("the kernel");
+        File.ReadAllText(Path.Combine(_directory["out"], "cmdline")).Should().Be(EifBuilder.DefaultCommandLine);
+
+        var twice = await CommandRun.OfAsync("extract", _directory["a.eif"], "-o", _directory["out"]);
+        twice.ExitCode.Should().Be(ExitCode.Environment);
+        Directory.GetFiles(_directory["out"]).Should().HaveCount(5);
+    }
+
+    [Fact]
+    public async Task A_damaged_image_is_neither_signed_nor_extracted()
+    {
+        var key = SigningKey.Create();
+        byte[] bytes = new EifBuilder().WithKernel(new byte[10]).AddRamdisk(new byte[10]).Build();
+        bytes[^1] ^= 1;
+        string image = _directory.Write("a.eif", bytes);
+
+        var sign = await CommandRun.OfAsync("sign", image, "--signing-certificate", _directory.Write("c", key.CertificatePem), "--private-key", _directory.Write("k", key.KeyPem));
+        var extract = await CommandRun.OfAsync("extract", image, "-o", _directory["out"]);
+
+        sign.Should().Match<CommandRun>(it => it.ExitCode == ExitCode.BadImage && it.Error.Contains("CRC-32"));
+        extract.Should().Match<CommandRun>(it => it.ExitCode == ExitCode.BadImage && it.Output == "");
+        Directory.GetFiles(_directory["out"]).Should().BeEmpty();
+        File.ReadAllBytes(image).Should().Equal(bytes);
+    }
+
+    [Theory]
+    [InlineData("Give either --ramdisk or --root.")]
+    [InlineData("Give either --ramdisk or --root.", "--ramdisk", "r", "--root", "d", "--init", "i", "--command", "c")]
+    [InlineData("--root needs --init and --command.", "--root", "d")]
+    [InlineData("--env goes with --root only.", "--ramdisk", "r", "--env", "A=1")]
+    [InlineData("--gzip goes with --root only.", "--ramdisk", "r", "--gzip")]
+    [InlineData("belong together", "--ramdisk", "r", "--private-key", "k")]
+    [InlineData("--arch wants", "--ramdisk", "r", "--arch", "mips")]
+    [InlineData("--memory wants a positive number.", "--ramdisk", "r", "--memory", "0")]
+    [InlineData("--metadata", "--ramdisk", "r", "--metadata", "{")]
+    public async Task Wrong_usage_is_told(string message, params string[] args)
+    {
+        var run = await CommandRun.OfAsync(["build", "--kernel", _directory["kernel"], "--output", _directory["a.eif"], .. args]);
+
+        run.ExitCode.Should().Be(ExitCode.Usage);
+        run.Error.Should().StartWith("enclave: ").And.Contain(message);
+        _directory.Names.Should().NotContain("a.eif");
+    }
+
+    [Fact]
+    public async Task A_failed_build_leaves_nothing_behind()
+    {
+        var run = await CommandRun.OfAsync("build", "--kernel", _directory["missing"], "--ramdisk", _directory["ramdisk"], "--output", _directory["a.eif"]);
+
+        run.Should().Match<CommandRun>(it => it.ExitCode == ExitCode.Environment && it.Error.Contains("missing"));
+        _directory.Names.Should().Equal("app", "kernel", "ramdisk");
+    }
+
+    [Fact]
+    public async Task A_key_of_another_certificate_is_refused()
+    {
+        var run = await CommandRun.OfAsync("build", "--kernel", _directory["kernel"], "--ramdisk", _directory["ramdisk"], "--output", _directory["a.eif"],
+            "--signing-certificate", _directory.Write("c", SigningKey.Create().CertificatePem), "--private-key", _directory.Write("k", SigningKey.Create().KeyPem));
+
+        run.Should().Match<CommandRun>(it => it.ExitCode == ExitCode.Usage && it.Error.Contains("does not belong to the signing certificate"));
+    }
+}
