@@ -1,0 +1,37 @@
+using EnclaveTesting.Engine.Accelerators;
+using EnclaveTesting.Engine.Devices;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace EnclaveTesting.Engine.Machine;
+
+/// <summary>How to run an image; what is left out comes from the image or is a Nitro Enclave's default.</summary>
+public sealed record MicroVmOptions
+{
+    /// <summary>Guest RAM in bytes, a multiple of 4096; null takes the image's default.</summary>
+    public long? MemoryBytes { get; init; }
+
+    /// <summary>Virtual CPUs, 1 to 32; null takes the image's default.</summary>
+    public int? Cpus { get; init; }
+
+    /// <summary>The enclave's vsock CID, 4 or higher; 16 is what the first enclave of an instance gets.</summary>
+    public uint GuestCid { get; init; } = 16;
+
+    /// <summary>Text appended to the image's command line.</summary>
+    public string? ExtraCommandLine { get; init; }
+
+    /// <summary>A ramdisk appended to the image's own.</summary>
+    public ReadOnlyMemory<byte> ExtraInitrd { get; init; }
+
+    /// <summary>What executes the guest.</summary>
+    public Accelerator Accelerator { get; init; }
+
+    /// <summary>Receives the console's bytes; null drops them.</summary>
+    public ISerialSink? Console { get; init; }
+
+    /// <summary>The clock behind the guest's real-time clock.</summary>
+    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>Where the engine logs.</summary>
+    public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
+}
