@@ -36,7 +36,7 @@ internal sealed class BuildCommand
         var command = new Command("build", $"""
             Build an enclave image and print its measurements as nitro-cli does.
 
-            Either from ramdisks (--ramdisk), or from a root file system (--root with --init and --command), of which the two ramdisks of nitro-cli's shape are made.
+            Either from ramdisks (--ramdisk), or from a root file system (--root) or container image (--oci) with --init, of which the two ramdisks of nitro-cli's shape are made.
 
             {ExitCode.Help}
             """)
@@ -51,7 +51,7 @@ internal sealed class BuildCommand
         command.Validators.Add(result =>
         {
             if (result.GetResult(self._ramdisks) is not null == self._root.IsGiven(result))
-                result.AddError("Give either --ramdisk or --root.");
+                result.AddError("Give either --ramdisk, or --root or --oci.");
         });
         foreach (var option in (Option<long>[])[self._memory, self._cpus])
         {
@@ -99,7 +99,7 @@ internal sealed class BuildCommand
                 .WithDefaultCpus(arguments.GetValue(_cpus))
                 .WithMetadata(await MetadataAsync(arguments, cancellationToken).ConfigureAwait(false));
             builder = (arguments.GetValue(_ramdisks) ?? []).Aggregate(builder, (it, path) => it.AddRamdisk(path));
-            builder = await _root.ApplyAsync(builder, arguments, cancellationToken).ConfigureAwait(false);
+            builder = await _root.ApplyAsync(builder, arguments.GetValue(_architecture), arguments, cancellationToken).ConfigureAwait(false);
             builder = await _signing.ApplyAsync(builder, arguments, cancellationToken).ConfigureAwait(false);
             var measurements = await OutputFile.WriteAsync(output, builder, cancellationToken).ConfigureAwait(false);
             await _context.Output.WriteLineAsync(ImageDescription.MeasurementsToJson(measurements)).ConfigureAwait(false);

@@ -1,5 +1,6 @@
 using System.Formats.Asn1;
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text.Json;
 using EnclaveTesting.Engine.Eif;
 
@@ -30,14 +31,20 @@ internal sealed class CertificateDescription
 
     public static CertificateDescription Of(EifSignature signature)
     {
-        using var certificate = signature.CreateCertificate();
-        string algorithm = certificate.SignatureAlgorithm.Value ?? "";
-        return new CertificateDescription(
-            Names(certificate.IssuerName.RawData),
-            AlgorithmName(algorithm),
-            certificate.NotBefore.ToUniversalTime(),
-            certificate.NotAfter.ToUniversalTime(),
-            SignatureOf(certificate.RawData));
+        try
+        {
+            using var certificate = signature.CreateCertificate();
+            return new CertificateDescription(
+                Names(certificate.IssuerName.RawData),
+                AlgorithmName(certificate.SignatureAlgorithm.Value ?? ""),
+                signature.NotBefore.UtcDateTime,
+                signature.NotAfter.UtcDateTime,
+                SignatureOf(certificate.RawData));
+        }
+        catch (Exception exception) when (exception is AsnContentException or CryptographicException)
+        {
+            throw new CommandException(ExitCode.BadImage, $"the signing certificate of the image cannot be described: {exception.Message}", exception);
+        }
     }
 
     public void WriteTo(Utf8JsonWriter writer)

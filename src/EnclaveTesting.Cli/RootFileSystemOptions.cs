@@ -10,58 +10,83 @@ internal sealed class RootFileSystemOptions
 {
     private const string MountPoint = "rootfs";
 
-    private readonly Option<string?> _root = new("--root") { Description = "The application's root file system: a directory, or a tar archive (plain or gzip)." };
-    private readonly Option<string?> _init = new("--init") { Description = "With --root: the static executable that boots, AWS's init or one like it." };
-    private readonly Option<string?> _nsmModule = new("--nsm-module") { Description = "With --root: nsm.ko, if the kernel's driver for the security module is not built in." };
-    private readonly Option<string[]> _command = new("--command") { Description = "With --root: the command to run and, repeated, its arguments." };
-    private readonly Option<string[]> _environment = new("--env") { Description = "With --root: NAME=value for the command; repeat for more." };
-    private readonly Option<bool> _gzip = new("--gzip") { Description = "With --root: compress the ramdisks." };
+    private readonly Option<string?> _root = new("--root") { Description = "The application's root file system: a directory, or a tar archive (plain, gzip or zstd)." };
+    private readonly Option<string?> _oci = new("--oci") { Description = "The application as a container image: a directory or tar archive with an OCI layout, or what 'docker save' or 'podman save' wrote." };
+    private readonly Option<string?> _init = new("--init") { Description = "With --root or --oci: the static executable that boots, AWS's init or one like it." };
+    private readonly Option<string?> _nsmModule = new("--nsm-module") { Description = "With --root or --oci: nsm.ko, if the kernel's driver for the security module is not built in." };
+    private readonly Option<string[]> _command = new("--command") { Description = "With --root or --oci: the command to run and, repeated, its arguments; by default that of the container image." };
+    private readonly Option<string[]> _environment = new("--env") { Description = "With --root or --oci: NAME=value for the command, after those of the container image; repeat for more." };
+    private readonly Option<bool> _gzip = new("--gzip") { Description = "With --root or --oci: compress the ramdisks." };
 
     public void AddTo(Command command)
     {
         Option[] dependent = [_init, _nsmModule, _command, _environment, _gzip];
         command.Options.Add(_root);
+        command.Options.Add(_oci);
         foreach (var option in dependent)
             command.Options.Add(option);
         command.Validators.Add(result =>
         {
-            if (IsGiven(result) && (result.GetResult(_init) is null || result.GetResult(_command) is null))
+            bool root = result.GetResult(_root) is not null;
+            if (root && result.GetResult(_oci) is not null)
+                result.AddError("Give either --root or --oci.");
+            else if (root && (result.GetResult(_init) is null || result.GetResult(_command) is null))
                 result.AddError("--root needs --init and --command.");
+            else if (IsGiven(result) && result.GetResult(_init) is null)
+                result.AddError("--oci needs --init.");
             else if (!IsGiven(result) && Array.Find(dependent, option => result.GetResult(option) is { Implicit: false }) is { } stray)
-                result.AddError($"{stray.Name} goes with --root only.");
+                result.AddError($"{stray.Name} goes with --root or --oci only.");
         });
     }
 
-    public bool IsGiven(CommandResult result) => result.GetResult(_root) is not null;
+    public bool IsGiven(CommandResult result) => result.GetResult(_root) is not null || result.GetResult(_oci) is not null;
 
     /// <summary>Adds the two ramdisks, if a root file system is given.</summary>
-    public async Task<EifBuilder> ApplyAsync(EifBuilder builder, ParseResult arguments, CancellationToken cancellationToken)
+    public async Task<EifBuilder> ApplyAsync(EifBuilder builder, EifArchitecture architecture, ParseResult arguments, CancellationToken cancellationToken)
     {
-        if (arguments.GetValue(_root) is not { } root)
+        string? source = arguments.GetValue(_root) ?? arguments.GetValue(_oci);
+        if (source is null)
             return builder;
         byte[] init = await File.ReadAllBytesAsync(arguments.GetRequiredValue(_init)!, cancellationToken).ConfigureAwait(false);
         ReadOnlyMemory<byte>? module = arguments.GetValue(_nsmModule) is { } path ? await File.ReadAllBytesAsync(path, cancellationToken).ConfigureAwait(false) : null;
         var compression = arguments.GetValue(_gzip) ? RamdiskCompression.Gzip : RamdiskCompression.None;
-        var application = NitroRamdisks.CreateApplication(arguments.GetValue(_command) ?? [], arguments.GetValue(_environment) ?? []);
         try
         {
-            if (Directory.Exists(root))
-            {
-                application.AddHostTree(root, MountPoint);
-            }
-            else
-            {
-                using var tar = File.OpenRead(root);
-                application.AddTar(tar, MountPoint);
-            }
+            var application = arguments.GetValue(_oci) is null ? FromRoot(source, arguments) : FromImage(source, architecture, arguments);
+            return builder
+                .AddRamdisk(NitroRamdisks.CreateBoot(init, module).Build(compression))
+                .AddRamdisk(application.Build(compression));
         }
         catch (InvalidDataException exception)
         {
-            throw new CommandException(ExitCode.BadImage, $"{root}: {exception.Message}", exception);
+            throw new CommandException(ExitCode.BadImage, exception.Message, exception);
         }
+    }
 
-        return builder
-            .AddRamdisk(NitroRamdisks.CreateBoot(init, module).Build(compression))
-            .AddRamdisk(application.Build(compression));
+    private CpioArchive FromRoot(string root, ParseResult arguments)
+    {
+        var application = NitroRamdisks.CreateApplication(arguments.GetValue(_command) ?? [], arguments.GetValue(_environment) ?? []);
+        if (Directory.Exists(root))
+            return application.AddHostTree(root, MountPoint);
+        using var tar = File.OpenRead(root);
+        try
+        {
+            return application.AddTar(tar, MountPoint);
+        }
+        catch (InvalidDataException exception)
+        {
+            throw new InvalidDataException($"{root}: {exception.Message}", exception);
+        }
+    }
+
+    private CpioArchive FromImage(string path, EifArchitecture architecture, ParseResult arguments)
+    {
+        using var image = ContainerImage.Open(path, architecture == EifArchitecture.Aarch64 ? "arm64" : "amd64");
+        string[] command = arguments.GetValue(_command) is { Length: > 0 } given ? given : [.. image.Command];
+        if (command.Length == 0)
+            throw new CommandException(ExitCode.Usage, $"{path} names no command; give one with --command.");
+        var application = NitroRamdisks.CreateApplication(command, [.. image.Environment, .. arguments.GetValue(_environment) ?? []]);
+        image.AddTo(application, MountPoint);
+        return application;
     }
 }

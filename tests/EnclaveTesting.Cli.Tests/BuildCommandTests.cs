@@ -65,6 +65,27 @@ public sealed class BuildCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Builds_an_image_from_a_container_image()
+    {
+        Directory.CreateDirectory(_directory["image"]);
+        Directory.CreateDirectory(_directory["layer/bin"]);
+        _directory.Write("layer/bin/server", "binary");
+        System.Formats.Tar.TarFile.CreateFromDirectory(_directory["layer"], _directory["image/layer.tar"], includeBaseDirectory: false);
+        _directory.Write("image/manifest.json", """[{"Config":"config.json","Layers":["layer.tar"]}]""");
+        _directory.Write("image/config.json", """{"architecture":"amd64","config":{"Cmd":["/bin/server"],"Env":["A=1"]}}""");
+        _directory.Write("init", "init binary");
+        string[] args = ["build", "--kernel", _directory["kernel"], "--oci", _directory["image"], "--init", _directory["init"], "--env", "B=2", "--output", _directory["a.eif"]];
+
+        var run = await CommandRun.OfAsync(args);
+        var wrong = await CommandRun.OfAsync([.. args, "--arch", "aarch64"]);
+
+        run.Should().Match<CommandRun>(it => it.ExitCode == ExitCode.Ok && it.Error == "");
+        using var image = EifImage.Open(_directory["a.eif"]);
+        System.Text.Encoding.ASCII.GetString(image.Ramdisks[1].Data).Should().Contain("/bin/server\n").And.Contain("A=1\nB=2\n").And.Contain("rootfs/bin/server");
+        wrong.Should().Match<CommandRun>(it => it.ExitCode == ExitCode.BadImage && it.Error.Contains("for amd64, not for arm64"));
+    }
+
+    [Fact]
     public async Task Builds_signs_and_extracts()
     {
         var key = SigningKey.Create();
@@ -113,11 +134,13 @@ public sealed class BuildCommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData("Give either --ramdisk or --root.")]
-    [InlineData("Give either --ramdisk or --root.", "--ramdisk", "r", "--root", "d", "--init", "i", "--command", "c")]
+    [InlineData("Give either --ramdisk, or --root or --oci.")]
+    [InlineData("Give either --ramdisk, or --root or --oci.", "--ramdisk", "r", "--root", "d", "--init", "i", "--command", "c")]
     [InlineData("--root needs --init and --command.", "--root", "d")]
-    [InlineData("--env goes with --root only.", "--ramdisk", "r", "--env", "A=1")]
-    [InlineData("--gzip goes with --root only.", "--ramdisk", "r", "--gzip")]
+    [InlineData("--oci needs --init.", "--oci", "d")]
+    [InlineData("Give either --root or --oci.", "--oci", "d", "--root", "d")]
+    [InlineData("--env goes with --root or --oci only.", "--ramdisk", "r", "--env", "A=1")]
+    [InlineData("--gzip goes with --root or --oci only.", "--ramdisk", "r", "--gzip")]
     [InlineData("belong together", "--ramdisk", "r", "--private-key", "k")]
     [InlineData("--arch wants", "--ramdisk", "r", "--arch", "mips")]
     [InlineData("--memory wants a positive number.", "--ramdisk", "r", "--memory", "0")]

@@ -80,7 +80,18 @@ public sealed class EifImage : IDisposable
     /// <summary>The PCRs of this image; the first use reads the whole image, like <see cref="Verify()"/>.</summary>
     /// <exception cref="EifFormatException">The CRC is wrong.</exception>
     /// <exception cref="ObjectDisposedException">The image is disposed and was never measured.</exception>
-    public EifMeasurements Measurements => Volatile.Read(ref _measurements) ?? Verify();
+    public EifMeasurements Measurements
+    {
+        get
+        {
+            if (Volatile.Read(ref _measurements) is { } known)
+                return known;
+            lock (_measuring)
+            {
+                return _measurements ?? Verify();
+            }
+        }
+    }
 
     /// <summary>Opens an image file. The file stays open until <see cref="Dispose"/>.</summary>
     /// <exception cref="EifFormatException">The file is not a valid image.</exception>
@@ -133,14 +144,7 @@ public sealed class EifImage : IDisposable
     /// <summary>Reads the whole image once and gives its PCRs and CRC without judging the CRC.</summary>
     /// <exception cref="EifFormatException">The file became shorter.</exception>
     /// <exception cref="ObjectDisposedException">The image is disposed.</exception>
-    public EifMeasurements Measure()
-    {
-        lock (_measuring)
-        {
-            _source.ThrowIfDisposed();
-            return EifMeasurer.Measure(_source, _header, _sections, Pcr8(), handler: null);
-        }
-    }
+    public EifMeasurements Measure() => EifMeasurer.Measure(_source, _header, _sections, Pcr8(), handler: null);
 
     /// <summary>Closes the file. Memory handed out before stays valid.</summary>
     public void Dispose() => _source.Dispose();

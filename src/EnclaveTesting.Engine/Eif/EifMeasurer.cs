@@ -25,6 +25,7 @@ internal sealed class EifMeasurer : IDisposable
 
     public static EifMeasurements Measure(EifSource source, in EifHeader header, EifSection[] sections, PcrValue? pcr8, EifChunkHandler? handler)
     {
+        source.ThrowIfDisposed();
         using var measurer = new EifMeasurer();
         var sums = new uint[sections.Length];
         foreach (var section in sections.OrderBy(Rank))

@@ -24,6 +24,10 @@ public sealed class EifSignature
         _message = message;
         CertificatePem = certificatePem;
         CertificateDer = certificate.RawData;
+
+        // Decoded lazily by the platform: a certificate with broken dates is refused here, with the image's name and offset.
+        NotBefore = certificate.NotBefore;
+        NotAfter = certificate.NotAfter;
         CoseSign1 = coseSign1;
         RegisterIndex = payload.RegisterIndex;
         RegisterValue = payload.RegisterValue;
@@ -34,6 +38,12 @@ public sealed class EifSignature
 
     /// <summary>The signing certificate in DER, the first if there are several: what PCR8 measures.</summary>
     public ReadOnlyMemory<byte> CertificateDer { get; }
+
+    /// <summary>The certificate is valid from this time on.</summary>
+    public DateTimeOffset NotBefore { get; }
+
+    /// <summary>The certificate is valid up to this time.</summary>
+    public DateTimeOffset NotAfter { get; }
 
     /// <summary>The encoded COSE_Sign1 message, with or without its tag.</summary>
     public ReadOnlyMemory<byte> CoseSign1 { get; }
@@ -54,13 +64,12 @@ public sealed class EifSignature
     public EifSignatureProblems Verify(EifMeasurements measurements, DateTimeOffset time)
     {
         ArgumentNullException.ThrowIfNull(measurements);
-        using var certificate = CreateCertificate();
-        var problems = VerifyMessage(certificate);
+        var problems = VerifyMessage();
         if (RegisterIndex != 0 || RegisterValue != measurements.Pcr0)
             problems |= EifSignatureProblems.PayloadMismatch;
-        if (time < certificate.NotBefore)
+        if (time < NotBefore)
             problems |= EifSignatureProblems.CertificateNotYetValid;
-        if (time > certificate.NotAfter)
+        if (time > NotAfter)
             problems |= EifSignatureProblems.CertificateExpired;
         return problems;
     }
@@ -124,18 +133,19 @@ public sealed class EifSignature
         return new EifSignature(text, certificate, cose, message, PcrSignaturePayload.Decode(content));
     }
 
-    private EifSignatureProblems VerifyMessage(X509Certificate2 certificate)
+    private EifSignatureProblems VerifyMessage()
     {
-        using var key = certificate.GetECDsaPublicKey();
-        if (key is null)
-            return EifSignatureProblems.AlgorithmUnsupported;
         try
         {
+            using var certificate = CreateCertificate();
+            using var key = certificate.GetECDsaPublicKey();
+            if (key is null)
+                return EifSignatureProblems.AlgorithmUnsupported;
             return _message.VerifyEmbedded(key) ? EifSignatureProblems.None : EifSignatureProblems.SignatureInvalid;
         }
         catch (CryptographicException)
         {
-            // An algorithm header that is missing, unknown or does not go with the key.
+            // A key on an unknown curve or no point of it, or an algorithm header that is missing, unknown or does not go with the key.
             return EifSignatureProblems.AlgorithmUnsupported;
         }
     }

@@ -85,7 +85,7 @@ public sealed class CpioArchive
     }
 
     /// <summary>
-    /// Adds the entries of a tar archive, plain or compressed with gzip: files, directories, symbolic and hard links, devices, with
+    /// Adds the entries of a tar archive, plain or compressed with gzip or zstd: files, directories, symbolic and hard links, devices, with
     /// permissions and numeric owners. Later entries replace earlier ones, as unpacking would. The contents are kept in memory.
     /// </summary>
     /// <param name="tar">The archive; need not be seekable.</param>
@@ -144,8 +144,8 @@ public sealed class CpioArchive
     internal void Replace(string path, CpioEntry entry)
     {
         string name = Normalize(path);
-        if (!entry.IsDirectory)
-            Remove(name);
+        if (!entry.IsDirectory && _entries.TryGetValue(name, out var present) && present.IsDirectory)
+            RemoveBelow(name);
         AddParents(name);
         _entries[name] = entry;
     }
@@ -153,8 +153,14 @@ public sealed class CpioArchive
     /// <summary>Removes an entry and everything below it, if it is there.</summary>
     internal void Remove(string path)
     {
+        _entries.Remove(Normalize(path));
+        RemoveBelow(path);
+    }
+
+    /// <summary>Removes everything below a directory.</summary>
+    internal void RemoveBelow(string path)
+    {
         string name = Normalize(path);
-        _entries.Remove(name);
         foreach (string below in _entries.Keys.Where(key => key.StartsWith(name + "/", StringComparison.Ordinal)).ToArray())
             _entries.Remove(below);
     }

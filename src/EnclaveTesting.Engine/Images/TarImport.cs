@@ -1,16 +1,37 @@
 using System.Formats.Tar;
 using System.IO.Compression;
+using ZstdSharp;
 
 namespace EnclaveTesting.Engine.Images;
 
-/// <summary>Takes the entries of a tar archive over into a ramdisk.</summary>
+/// <summary>Takes the entries of a tar archive, plain or compressed with gzip or zstd, over into a ramdisk.</summary>
 internal static class TarImport
 {
     // OCI image layers delete with such names (image-spec, layer.md, "Whiteouts").
     private const string WhiteoutPrefix = ".wh.";
     private const string OpaqueWhiteout = ".wh..wh..opq";
 
-    public static void Into(CpioArchive archive, Stream tar, string path, bool whiteouts = false)
+    /// <summary>Adds all entries; those that mark deletions are left out if asked for.</summary>
+    public static void Into(CpioArchive archive, Stream tar, string path, bool skipWhiteouts = false) => ForEach(tar, entry =>
+    {
+        if (!skipWhiteouts || !NameOf(entry).StartsWith(WhiteoutPrefix, StringComparison.Ordinal))
+            Add(archive, path, entry);
+    });
+
+    /// <summary>Deletes what the entries of an image layer say is deleted.</summary>
+    public static void DeleteInto(CpioArchive archive, Stream tar, string path) => ForEach(tar, entry =>
+    {
+        string name = NameOf(entry);
+        string directory = $"{path}/{entry.Name[..^name.Length]}";
+        if (name == OpaqueWhiteout)
+            archive.RemoveBelow(directory);
+        else if (name.StartsWith(WhiteoutPrefix, StringComparison.Ordinal))
+            archive.Remove(directory + name[WhiteoutPrefix.Length..]);
+    });
+
+    private static string NameOf(TarEntry entry) => entry.Name[(entry.Name.LastIndexOf('/') + 1)..];
+
+    private static void ForEach(Stream tar, Action<TarEntry> action)
     {
         using var stream = Decompress(tar);
         try
@@ -18,30 +39,14 @@ internal static class TarImport
             using var reader = new TarReader(stream);
             while (reader.GetNextEntry() is { } entry)
             {
-                if (entry.EntryType is TarEntryType.GlobalExtendedAttributes || entry.Name.Trim('/', '.').Length == 0)
-                    continue;
-                if (!whiteouts || !Delete(archive, $"{path}/{entry.Name}"))
-                    Add(archive, path, entry);
+                if (entry.EntryType != TarEntryType.GlobalExtendedAttributes && entry.Name.AsSpan().ContainsAnyExcept('.', '/'))
+                    action(entry);
             }
         }
-        catch (Exception exception) when (exception is ArgumentException or FormatException or EndOfStreamException)
+        catch (Exception exception) when (exception is ArgumentException or FormatException or EndOfStreamException or ZstdException)
         {
             throw new InvalidDataException($"The tar archive cannot be used: {exception.Message}", exception);
         }
-    }
-
-    private static bool Delete(CpioArchive archive, string path)
-    {
-        int slash = path.LastIndexOf('/');
-        string name = path[(slash + 1)..];
-        if (!name.StartsWith(WhiteoutPrefix, StringComparison.Ordinal))
-            return false;
-        string directory = path[..slash];
-        if (name == OpaqueWhiteout)
-            archive.Remove(directory);
-        else
-            archive.Remove($"{directory}/{name[WhiteoutPrefix.Length..]}");
-        return true;
     }
 
     private static void Add(CpioArchive archive, string path, TarEntry entry)
@@ -95,7 +100,12 @@ internal static class TarImport
 
     private static Stream Decompress(Stream tar)
     {
-        var peeked = new PrefixedStream(tar, 2);
-        return peeked.Prefix is [0x1f, 0x8b] ? new GZipStream(peeked, CompressionMode.Decompress) : peeked;
+        var peeked = new PrefixedStream(tar, 4);
+        return peeked.Prefix switch
+        {
+            [0x1f, 0x8b, ..] => new GZipStream(peeked, CompressionMode.Decompress),
+            [0x28, 0xb5, 0x2f, 0xfd] => new DecompressionStream(peeked, leaveOpen: false),
+            _ => peeked,
+        };
     }
 }

@@ -85,6 +85,36 @@ public sealed class EifMalformedTests
             threads: 1);
     }
 
+    /// <summary>Mutations inside the signature section only, with the CRC mended: its parsers see every one of them.</summary>
+    [Fact]
+    public void A_mutated_signature_is_judged_or_refused()
+    {
+        using var whole = EifImage.Load(Whole);
+        var section = whole.Sections[^1];
+        int verified = 0;
+        Gen.Select(Gen.Int[0, section.Length - 1], Gen.Byte).Array[1, 6].Sample(
+            mutations =>
+            {
+                byte[] image = [.. Whole];
+                foreach (var (index, value) in mutations)
+                    image[section.Offset + index] = value;
+                BinaryPrimitives.WriteUInt32BigEndian(image.AsSpan(544), RawEif.Crc(image));
+                bool changed = !image.AsSpan().SequenceEqual(Whole);
+                Refusal(() =>
+                {
+                    using var opened = EifImage.Load(image);
+                    var problems = opened.Signature!.Verify(opened.Verify(), DateTimeOffset.UtcNow);
+                    if (changed && problems == EifSignatureProblems.None)
+                        verified++;
+                });
+            },
+            iter: 20_000,
+            threads: 1);
+
+        // Line breaks and the text around the certificate may change without harm; little else may.
+        verified.Should().BeLessThan(1_000);
+    }
+
     [Fact]
     public void A_stream_whose_header_promises_gigabytes_costs_what_it_delivers()
     {

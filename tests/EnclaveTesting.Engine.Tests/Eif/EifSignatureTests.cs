@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Formats.Cbor;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
