@@ -62,12 +62,14 @@ public sealed class EifBuilder
     public EifBuilder WithKernel(string path) => With(_plan with { Kernel = EifPart.FromFile(EifSectionType.Kernel, path) });
 
     /// <summary>Sets the kernel command line instead of <see cref="DefaultCommandLine"/>.</summary>
-    /// <exception cref="ArgumentException">The text contains control characters.</exception>
+    /// <exception cref="ArgumentException">The text contains control characters or is longer than 64 KiB.</exception>
     public EifBuilder WithCommandLine(string commandLine)
     {
         ArgumentNullException.ThrowIfNull(commandLine);
         if (commandLine.AsSpan().ContainsAnyInRange('\0', '\b'))
             throw new ArgumentException("A kernel command line has no control characters.", nameof(commandLine));
+        if (Encoding.UTF8.GetByteCount(commandLine) > EifImage.MaxCommandLineLength)
+            throw new ArgumentException($"A kernel command line has at most {EifImage.MaxCommandLineLength} bytes in an image.", nameof(commandLine));
         return With(_plan with { CommandLine = TextPart(commandLine) });
     }
 

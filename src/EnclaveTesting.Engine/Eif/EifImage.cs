@@ -12,7 +12,9 @@ namespace EnclaveTesting.Engine.Eif;
 /// </summary>
 public sealed class EifImage : IDisposable
 {
-    private const int MaxCommandLineLength = 64 * 1024;
+    /// <summary>The longest command line an image may have, in bytes; Linux takes 2,048.</summary>
+    internal const int MaxCommandLineLength = 64 * 1024;
+    private const string StreamName = "<stream>";
     private const int MaxMetadataLength = 16 * 1024 * 1024;
     private const int MaxSignatureLength = 1024 * 1024;
 
@@ -93,13 +95,13 @@ public sealed class EifImage : IDisposable
         }
     }
 
-    /// <summary>Opens an image file. The file stays open until <see cref="Dispose"/>.</summary>
+    /// <summary>Opens an image file, which stays open until <see cref="Dispose"/>. A pipe is read into memory.</summary>
     /// <exception cref="EifFormatException">The file is not a valid image.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static EifImage Open(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        return Create(new FileEifSource(path));
+        return Create(FileEifSource.Open(path, isImage: true));
     }
 
     /// <summary>Takes an image from memory; the bytes are not copied and must not change.</summary>
@@ -111,8 +113,8 @@ public sealed class EifImage : IDisposable
     public static EifImage Read(Stream stream)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        var reader = new EifStreamReader(stream);
-        return Create(new MemoryEifSource(EifStreamReader.Name, reader.Read()));
+        var reader = new EifStreamReader(StreamName, stream);
+        return Create(new MemoryEifSource(StreamName, reader.Read()));
     }
 
     /// <summary>Reads an image from a stream, which need not be seekable, up to the end of its last section.</summary>
@@ -120,8 +122,8 @@ public sealed class EifImage : IDisposable
     public static async Task<EifImage> ReadAsync(Stream stream, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        var reader = new EifStreamReader(stream);
-        return Create(new MemoryEifSource(EifStreamReader.Name, await reader.ReadAsync(cancellationToken).ConfigureAwait(false)));
+        var reader = new EifStreamReader(StreamName, stream);
+        return Create(new MemoryEifSource(StreamName, await reader.ReadAsync(cancellationToken).ConfigureAwait(false)));
     }
 
     /// <summary>Reads the whole image once, checks its CRC and gives its PCRs.</summary>

@@ -18,7 +18,7 @@ internal sealed class EifPart
     public static EifPart FromFile(EifSectionType type, string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        return new EifPart(type, () => new FileEifSource(path, isImage: false));
+        return new EifPart(type, () => FileEifSource.Open(path, isImage: false));
     }
 
     public static EifPart FromSection(EifSection section) => new(section.Type, () => new SectionEifSource(section));

@@ -4,10 +4,8 @@ namespace EnclaveTesting.Engine.Eif;
 /// Reads an image from a stream of unknown length. The header is judged before anything else is read, and the buffer grows with
 /// the bytes that really came, so that a header that promises gigabytes costs nothing.
 /// </summary>
-internal sealed class EifStreamReader(Stream stream)
+internal sealed class EifStreamReader(string name, Stream stream)
 {
-    public const string Name = "<stream>";
-
     private const int FirstSize = 1024 * 1024;
 
     private byte[] _buffer = new byte[EifHeader.Size];
@@ -47,9 +45,9 @@ internal sealed class EifStreamReader(Stream stream)
         if (_count == _wanted && !_headerRead)
         {
             _headerRead = true;
-            long extent = EifSectionTable.Extent(Name, EifHeader.Parse(Name, [.. _buffer]));
+            long extent = EifSectionTable.Extent(name, EifHeader.Parse(name, [.. _buffer]));
             if (extent > Array.MaxLength)
-                throw new EifFormatException(Name, EifHeader.SectionOffsetsOffset, "an image of less than 2 GiB in a stream", $"{extent} bytes; open it as a file");
+                throw new EifFormatException(name, EifHeader.SectionOffsetsOffset, "an image of less than 2 GiB in a stream", $"{extent} bytes; open it as a file");
             _wanted = (int)extent;
         }
 

@@ -1,5 +1,3 @@
-using Microsoft.Win32.SafeHandles;
-
 namespace EnclaveTesting.Engine.Eif;
 
 /// <summary>
@@ -10,29 +8,39 @@ namespace EnclaveTesting.Engine.Eif;
 /// </summary>
 internal sealed class FileEifSource : EifSource
 {
-    private readonly SafeFileHandle _file;
-
+    private readonly FileStream _stream;
     private readonly bool _isImage;
 
-    /// <param name="path">The file.</param>
-    /// <param name="isImage">Whether the file is an image, or an input of the builder; says what a truncation is reported as.</param>
-    public FileEifSource(string path, bool isImage = true)
+    private FileEifSource(string path, FileStream stream, bool isImage)
         : base(path)
     {
+        _stream = stream;
         _isImage = isImage;
-        _file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, FileOptions.RandomAccess);
-        try
-        {
-            Length = RandomAccess.GetLength(_file);
-        }
-        catch
-        {
-            _file.Dispose();
-            throw;
-        }
+        Length = RandomAccess.GetLength(stream.SafeFileHandle);
     }
 
     public override long Length { get; }
+
+    /// <summary>Opens a file; what has no positions, such as a pipe, is read into memory instead.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="isImage">Whether the file is an image, or an input of the builder; says what a truncation is reported as.</param>
+    public static EifSource Open(string path, bool isImage)
+    {
+        var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0, FileOptions.RandomAccess);
+        try
+        {
+            if (stream.CanSeek)
+                return new FileEifSource(path, stream, isImage);
+            var bytes = isImage ? new EifStreamReader(path, stream).Read() : ReadAll(stream);
+            stream.Dispose();
+            return new MemoryEifSource(path, bytes);
+        }
+        catch
+        {
+            stream.Dispose();
+            throw;
+        }
+    }
 
     public override ReadOnlyMemory<byte> Slice(long offset, int length)
     {
@@ -46,7 +54,7 @@ internal sealed class FileEifSource : EifSource
         ThrowIfDisposed();
         while (!destination.IsEmpty)
         {
-            int read = RandomAccess.Read(_file, destination, offset);
+            int read = RandomAccess.Read(_stream.SafeFileHandle, destination, offset);
             if (read == 0)
                 throw Truncated(offset, destination.Length);
             offset += read;
@@ -54,11 +62,18 @@ internal sealed class FileEifSource : EifSource
         }
     }
 
-    protected override void Release() => _file.Dispose();
+    protected override void Release() => _stream.Dispose();
+
+    private static ReadOnlyMemory<byte> ReadAll(Stream stream)
+    {
+        using var content = new MemoryStream();
+        stream.CopyTo(content);
+        return content.ToArray();
+    }
 
     private Exception Truncated(long offset, int missing)
     {
-        string found = $"the end of the file: it was truncated since it was opened, from {Length} to {RandomAccess.GetLength(_file)} bytes";
+        string found = $"the end of the file: it was truncated since it was opened, from {Length} to {RandomAccess.GetLength(_stream.SafeFileHandle)} bytes";
         return _isImage
             ? new EifFormatException(Name, offset, $"{missing} more bytes", found)
             : new IOException($"{Name}: expected {missing} more bytes at offset {offset}, found {found}.");

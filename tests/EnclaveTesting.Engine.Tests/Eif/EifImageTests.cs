@@ -179,6 +179,27 @@ public sealed class EifImageTests : IDisposable
         stream.Rest.Should().Be(3);
     }
 
+    /// <summary>As a shell's "describe &lt;(curl ...)" does.</summary>
+    [PipeFact]
+    public async Task A_pipe_is_read_like_a_stream()
+    {
+        byte[] bytes = RawEif.Sample().Build();
+        using var server = new System.IO.Pipes.AnonymousPipeServerStream(System.IO.Pipes.PipeDirection.Out, HandleInheritability.None);
+        string path = $"/proc/self/fd/{server.ClientSafePipeHandle.DangerousGetHandle()}";
+        var writing = Task.Run(async () =>
+        {
+            await server.WriteAsync(bytes);
+            server.DisposeLocalCopyOfClientHandle();
+        });
+
+        using var image = EifImage.Open(path);
+        await writing;
+
+        image.Name.Should().Be(path);
+        image.Verify().Crc32.Should().Be(image.Crc32);
+        image.Kernel.Data.Length.Should().Be(5000);
+    }
+
     [Fact]
     public void A_disposed_image_throws_and_memory_handed_out_stays()
     {
