@@ -91,9 +91,9 @@ internal sealed class ImageDescription
                 Line(console, "Metadata", custom);
         }
 
-        Line(console, "Sections", "type          offset       length");
+        Line(console, "Sections", "type              offset       length");
         foreach (var section in _image.Sections)
-            Line(console, "", $"{section.Type,-9} {section.Offset,10} {section.Length,12}");
+            Line(console, "", $"{section.Type,-12} {section.Offset,11} {section.Length,12}");
     }
 
     private static string Json(Action<Utf8JsonWriter> content)
