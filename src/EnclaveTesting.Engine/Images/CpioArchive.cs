@@ -66,13 +66,14 @@ public sealed class CpioArchive
         AddDevice(CpioWriter.TypeBlockDevice, path, major, minor, mode);
 
     /// <summary>
-    /// Adds what a directory of the host contains (regular files, directories, symbolic links), replacing what is there already:
+    /// Adds what a directory of the host contains (files, directories, symbolic links, devices, FIFOs), replacing what is there already:
     /// permissions are kept where the host has them, owners become root. Contents are read when the archive is written.
     /// </summary>
     /// <param name="hostDirectory">The directory; it becomes <paramref name="path"/> itself.</param>
     /// <param name="path">Where in the ramdisk; empty for its root.</param>
     /// <exception cref="ArgumentException">A path is too long, or has something as a parent that is not a directory.</exception>
     /// <exception cref="DirectoryNotFoundException">There is no such directory.</exception>
+    /// <exception cref="IOException">The directory contains something else, such as a socket, or cannot be read.</exception>
     public CpioArchive AddHostTree(string hostDirectory, string path = "")
     {
         ArgumentException.ThrowIfNullOrEmpty(hostDirectory);
@@ -224,6 +225,8 @@ public sealed class CpioArchive
                 Replace(childPath, Link(target));
             else if (child is DirectoryInfo childDirectory)
                 AddHostDirectory(childDirectory, childPath);
+            else if (child is FileInfo { Length: 0 })
+                Replace(childPath, TarImport.Inspect(child.FullName));
             else
                 Replace(childPath, new CpioEntry(CpioWriter.TypeRegular | Bits(ModeOf(child, DefaultDirectoryMode)), HostPath: child.FullName));
         }

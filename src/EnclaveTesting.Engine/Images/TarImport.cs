@@ -49,41 +49,48 @@ internal static class TarImport
         }
     }
 
+    /// <summary>
+    /// What a file of the host without content is: an empty file, a device, a FIFO. The tar writer finds out without opening it,
+    /// which for a FIFO would wait for somebody to write into it.
+    /// </summary>
+    /// <exception cref="IOException">It is something that no archive holds, such as a socket.</exception>
+    public static CpioEntry Inspect(string hostPath)
+    {
+        using var stream = new MemoryStream();
+        using (var writer = new TarWriter(stream, leaveOpen: true))
+            writer.WriteEntry(hostPath, "entry");
+        stream.Position = 0;
+        using var reader = new TarReader(stream);
+        return Convert(reader.GetNextEntry()!) with { Uid = 0, Gid = 0 };
+    }
+
     private static void Add(CpioArchive archive, string path, TarEntry entry)
     {
-        string name = $"{path}/{entry.Name}";
-        uint mode = CpioArchive.Bits(entry.Mode);
-        switch (entry.EntryType)
-        {
-            case TarEntryType.Directory or TarEntryType.DirectoryList:
-                archive.Replace(name, Entry(CpioWriter.TypeDirectory));
-                break;
-            case TarEntryType.RegularFile or TarEntryType.V7RegularFile or TarEntryType.ContiguousFile:
-                archive.Replace(name, Entry(CpioWriter.TypeRegular) with { Data = Read(entry) });
-                break;
-            case TarEntryType.SymbolicLink:
-                archive.Replace(name, CpioArchive.Link(entry.LinkName) with { Uid = (uint)entry.Uid, Gid = (uint)entry.Gid });
-                break;
-            case TarEntryType.HardLink:
-                // Written as a second copy: the content is the same, and a newc archive with shared inodes is no smaller once unpacked.
-                archive.Replace(name, archive.Find($"{path}/{entry.LinkName}")
-                    ?? throw new ArgumentException($"{entry.Name} is a link to {entry.LinkName}, which is not in the archive before it"));
-                break;
-            case TarEntryType.CharacterDevice or TarEntryType.BlockDevice when entry is PosixTarEntry device:
-                archive.Replace(name, Entry(entry.EntryType == TarEntryType.BlockDevice ? CpioWriter.TypeBlockDevice : CpioWriter.TypeCharacterDevice) with
-                {
-                    DeviceMajor = (uint)device.DeviceMajor,
-                    DeviceMinor = (uint)device.DeviceMinor,
-                });
-                break;
-            case TarEntryType.Fifo:
-                archive.Replace(name, Entry(CpioWriter.TypeFifo));
-                break;
-            default:
-                throw new ArgumentException($"{entry.Name} is an entry of type {entry.EntryType}, which a ramdisk cannot hold");
-        }
+        // A hard link is written as a second copy: once unpacked, a newc archive with shared inodes is no smaller.
+        var converted = entry.EntryType == TarEntryType.HardLink
+            ? archive.Find($"{path}/{entry.LinkName}") ?? throw new ArgumentException($"{entry.Name} is a link to {entry.LinkName}, which is not in the archive before it")
+            : Convert(entry);
+        archive.Replace($"{path}/{entry.Name}", converted);
+    }
 
-        CpioEntry Entry(uint type) => new(type | mode, Uid: (uint)entry.Uid, Gid: (uint)entry.Gid);
+    private static CpioEntry Convert(TarEntry entry)
+    {
+        uint mode = CpioArchive.Bits(entry.Mode);
+        var converted = entry.EntryType switch
+        {
+            TarEntryType.Directory or TarEntryType.DirectoryList => new CpioEntry(CpioWriter.TypeDirectory | mode),
+            TarEntryType.RegularFile or TarEntryType.V7RegularFile or TarEntryType.ContiguousFile => new CpioEntry(CpioWriter.TypeRegular | mode, Read(entry)),
+            TarEntryType.SymbolicLink => CpioArchive.Link(entry.LinkName),
+            TarEntryType.CharacterDevice => Device(CpioWriter.TypeCharacterDevice),
+            TarEntryType.BlockDevice => Device(CpioWriter.TypeBlockDevice),
+            TarEntryType.Fifo => new CpioEntry(CpioWriter.TypeFifo | mode),
+            _ => throw new ArgumentException($"{entry.Name} is an entry of type {entry.EntryType}, which a ramdisk cannot hold"),
+        };
+        return converted with { Uid = (uint)entry.Uid, Gid = (uint)entry.Gid };
+
+        CpioEntry Device(uint type) => entry is PosixTarEntry device
+            ? new CpioEntry(type | mode, DeviceMajor: (uint)device.DeviceMajor, DeviceMinor: (uint)device.DeviceMinor)
+            : throw new ArgumentException($"{entry.Name} is a device without numbers");
     }
 
     /// <summary>The content, read as it comes: a length in a damaged header reserves nothing.</summary>

@@ -221,6 +221,14 @@ public sealed class EifImageTests : IDisposable
     }
 
     [Fact]
+    public void An_image_disposed_while_it_is_verified_throws()
+    {
+        using var image = EifImage.Open(Write(RawEif.Sample().Build()));
+
+        image.Invoking(it => it.Verify((_, _, _) => it.Dispose())).Should().Throw<ObjectDisposedException>();
+    }
+
+    [Fact]
     public void A_file_truncated_while_open_is_an_exception_and_not_a_crash()
     {
         string path = Write(RawEif.Sample().Build());

@@ -113,6 +113,20 @@ public sealed class CpioArchiveTests : IDisposable
         new CpioArchive().Invoking(it => it.AddHostTree(root + "-missing")).Should().Throw<DirectoryNotFoundException>();
     }
 
+    /// <summary>Opening a FIFO would wait for a writer.</summary>
+    [Eif.PipeFact]
+    public void Takes_special_files_of_the_host_without_opening_them()
+    {
+        File.WriteAllText(Path.Combine(_directory.FullName, "empty"), "");
+        using (var make = System.Diagnostics.Process.Start("mkfifo", [Path.Combine(_directory.FullName, "fifo")]))
+            make.WaitForExit();
+
+        var entries = CpioReader.Read(new CpioArchive().AddHostTree(_directory.FullName).Build());
+
+        entries.Single(entry => entry.Name == "empty").Should().Match<CpioReader.Entry>(entry => entry.Mode >> 12 == 8 && entry.Data.Length == 0);
+        (entries.Single(entry => entry.Name == "fifo").Mode >> 12).Should().Be(1);
+    }
+
     [Fact]
     public void A_host_file_that_is_gone_when_the_archive_is_written_is_an_IO_error()
     {
