@@ -61,6 +61,26 @@ public sealed class EifImageTests : IDisposable
         image.Measurements.Should().Be(measurements);
     }
 
+    /// <summary>Large application ramdisks are hashed by two threads, in chunks.</summary>
+    [Theory]
+    [InlineData(256 * 1024)]
+    [InlineData(256 * 1024 + 1)]
+    [InlineData(1_300_000)]
+    public void Large_ramdisks_measure_as_the_formula_says(int length)
+    {
+        var raw = RawEif.Sample();
+        raw.Sections[3] = new RawEif.Section(3, RawEif.Bytes(9, length), 0);
+        raw.Add(3, RawEif.Bytes(10, length / 2));
+        using var image = EifImage.Open(Write(raw.Build()));
+        byte[][] data = [.. raw.Sections.Select(section => section.Data)];
+
+        var measurements = image.Verify();
+
+        measurements.Pcr0.ToString().Should().Be(Pcr(data));
+        measurements.Pcr1.ToString().Should().Be(Pcr(data[..3]));
+        measurements.Pcr2.ToString().Should().Be(Pcr(data[3..]));
+    }
+
     /// <summary>This PCR2 is what nitro-cli and QEMU report for every image with one ramdisk.</summary>
     [Fact]
     public void One_ramdisk_gives_the_well_known_empty_PCR2()
