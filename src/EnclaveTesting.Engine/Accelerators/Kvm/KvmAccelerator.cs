@@ -1,0 +1,87 @@
+using System.Runtime.InteropServices;
+
+namespace EnclaveTesting.Engine.Accelerators.Kvm;
+
+/// <summary>Linux KVM (Documentation/virt/kvm/api.rst) on x86-64.</summary>
+/// <param name="devicePath">KVM's device node.</param>
+internal sealed class KvmAccelerator(string devicePath = KvmAccelerator.DefaultDevice) : IAccelerator
+{
+    /// <summary>Where Linux puts KVM.</summary>
+    public const string DefaultDevice = "/dev/kvm";
+
+    /// <inheritdoc/>
+    public Accelerator Kind => Accelerator.Kvm;
+
+    /// <inheritdoc/>
+    public IVirtualMachine CreateMachine(VirtualMachineConfiguration configuration, IMachineBus bus)
+    {
+        // The machine's own descriptors keep KVM alive; this one is only for questions.
+        using FileDescriptor kvm = Open();
+        try
+        {
+            return new KvmVirtualMachine(kvm, configuration, bus);
+        }
+        catch (KvmException exception)
+        {
+            throw new AcceleratorUnavailableException($"KVM cannot create a machine: {exception.Message}", exception);
+        }
+    }
+
+    /// <summary>Opens the device and checks that it is the KVM this code knows.</summary>
+    /// <exception cref="AcceleratorUnavailableException">It is not there, not permitted, or not able.</exception>
+    public FileDescriptor Open()
+    {
+        if (!OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64)
+            throw new AcceleratorUnavailableException($"KVM needs Linux on x86-64; this is {RuntimeInformation.OSDescription} on {RuntimeInformation.ProcessArchitecture}.");
+
+        var kvm = new FileDescriptor(LibC.Open(devicePath, LibC.OpenReadWrite | LibC.OpenCloseOnExec));
+        int error = Marshal.GetLastPInvokeError();
+        if (kvm.IsInvalid)
+        {
+            kvm.Dispose();
+            throw CannotOpen(error);
+        }
+
+        try
+        {
+            Check(kvm);
+            return kvm;
+        }
+        catch
+        {
+            kvm.Dispose();
+            throw;
+        }
+    }
+
+    private void Check(FileDescriptor kvm)
+    {
+        try
+        {
+            int version = KvmIoctl.Call(kvm, KvmIoctl.GetApiVersion);
+            if (version != KvmIoctl.ApiVersion)
+                throw new AcceleratorUnavailableException($"{devicePath} speaks KVM API version {version}; {KvmIoctl.ApiVersion} is needed.");
+            string[] missing = [.. KvmCapability.Required
+                .Where(capability => KvmIoctl.Call(kvm, KvmIoctl.CheckExtension, capability.Number) <= 0)
+                .Select(capability => capability.Name)];
+            if (missing.Length > 0)
+                throw new AcceleratorUnavailableException($"The KVM behind {devicePath} lacks {string.Join(", ", missing)}; a newer host kernel has it.");
+        }
+        catch (KvmException exception)
+        {
+            throw new AcceleratorUnavailableException($"{devicePath} is not KVM: {exception.Message}", exception);
+        }
+    }
+
+    private AcceleratorUnavailableException CannotOpen(int error)
+    {
+        var cause = new KvmException($"open(\"{devicePath}\")", error);
+        string hint = error switch
+        {
+            LibC.NoEntry => "The host has no KVM: enable virtualization in the firmware and load kvm_intel or kvm_amd; in a container pass --device /dev/kvm; in a VM enable nested virtualization.",
+            LibC.AccessDenied or LibC.NotPermitted => "Add yourself to the device's group and log in again: sudo usermod -aG kvm $USER",
+            _ => "See enclave doctor.",
+        };
+        return new AcceleratorUnavailableException($"{cause.Message} {hint}", cause);
+    }
+}

@@ -1,0 +1,34 @@
+using EnclaveTesting.Engine.Devices;
+
+namespace EnclaveTesting.Engine.Accelerators.Kvm;
+
+/// <summary>A GSI behind an irqfd: each signal is one edge.</summary>
+internal sealed class KvmInterruptLine : IInterruptLine, IDisposable
+{
+    private readonly EventFd _event = new();
+    private bool _asserted;
+
+    public KvmInterruptLine(FileDescriptor vm, Gsi gsi)
+    {
+        try
+        {
+            var irqfd = new KvmIrqfd { Fd = (uint)_event.Number, Gsi = gsi.Number };
+            KvmIoctl.Call(vm, KvmIoctl.Irqfd, ref irqfd);
+        }
+        catch
+        {
+            _event.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void SetLevel(bool asserted)
+    {
+        if (asserted && !_asserted)
+            _event.Signal();
+        _asserted = asserted;
+    }
+
+    public void Dispose() => _event.Dispose();
+}

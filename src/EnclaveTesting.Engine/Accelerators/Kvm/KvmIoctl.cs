@@ -1,0 +1,43 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace EnclaveTesting.Engine.Accelerators.Kvm;
+
+/// <summary>The ioctls of linux/kvm.h (x86-64), by their names there.</summary>
+internal static unsafe class KvmIoctl
+{
+    public const uint GetApiVersion = 0xAE00, CreateVm = 0xAE01, CheckExtension = 0xAE03, GetVcpuMmapSize = 0xAE04;
+    public const uint GetSupportedCpuid = 0xC008AE05, SetUserMemoryRegion = 0x4020AE46, SetTssAddr = 0xAE47;
+    public const uint SetIdentityMapAddr = 0x4008AE48, CreateIrqchip = 0xAE60, CreatePit2 = 0x4040AE77;
+    public const uint Irqfd = 0x4020AE76, Ioeventfd = 0x4040AE79, CreateVcpu = 0xAE41, Run = 0xAE80;
+    public const uint GetRegs = 0x8090AE81, SetRegs = 0x4090AE82, GetSregs = 0x8138AE83, SetSregs = 0x4138AE84;
+    public const uint Translate = 0xC018AE85, SetMsrs = 0x4008AE89, SetFpu = 0x41A0AE8D, GetLapic = 0x8400AE8E;
+    public const uint SetLapic = 0x4400AE8F, SetCpuid2 = 0x4008AE90, GetMpState = 0x8004AE98;
+
+    /// <summary>KVM's interface has had this version since Linux 2.6.22.</summary>
+    public const int ApiVersion = 12;
+
+    /// <summary>An ioctl whose argument is a number.</summary>
+    /// <exception cref="KvmException">It failed.</exception>
+    public static int Call(FileDescriptor fd, uint request, nint argument = 0, [CallerArgumentExpression(nameof(request))] string name = "")
+    {
+        int result = LibC.IoControl(fd, request, argument);
+        return result >= 0 ? result : throw new KvmException(KernelName(name), Marshal.GetLastPInvokeError());
+    }
+
+    /// <summary>An ioctl whose argument is a structure.</summary>
+    /// <exception cref="KvmException">It failed.</exception>
+    public static int Call<T>(FileDescriptor fd, uint request, ref T argument, [CallerArgumentExpression(nameof(request))] string name = "")
+        where T : unmanaged
+    {
+        fixed (T* pointer = &argument)
+            return Call(fd, request, (nint)pointer, name);
+    }
+
+    // "KvmIoctl.SetUserMemoryRegion" -> "KVM_SET_USER_MEMORY_REGION", the name people search for.
+    private static string KernelName(string expression)
+    {
+        string name = expression[(expression.LastIndexOf('.') + 1)..];
+        return "KVM" + string.Concat(name.Select(c => char.IsUpper(c) ? "_" + c : char.ToUpperInvariant(c).ToString()));
+    }
+}

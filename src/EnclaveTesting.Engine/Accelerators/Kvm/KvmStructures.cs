@@ -1,0 +1,211 @@
+using System.Runtime.InteropServices;
+
+namespace EnclaveTesting.Engine.Accelerators.Kvm;
+
+/// <summary>struct kvm_userspace_memory_region.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct KvmMemoryRegion
+{
+    public uint Slot, Flags;
+    public ulong GuestAddress, Size, HostAddress;
+}
+
+/// <summary>struct kvm_pit_config.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct KvmPitConfig
+{
+    public const uint SpeakerDummy = 1;
+
+    public uint Flags;
+    public fixed uint Padding[15];
+}
+
+/// <summary>struct kvm_irqfd.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct KvmIrqfd
+{
+    public uint Fd, Gsi, Flags, ResampleFd;
+    public fixed byte Padding[16];
+}
+
+/// <summary>struct kvm_ioeventfd.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct KvmIoeventfd
+{
+    public const uint DataMatch = 1;
+
+    public ulong Value, Address;
+    public uint Length;
+    public int Fd;
+    public uint Flags;
+    public fixed byte Padding[36];
+}
+
+/// <summary>struct kvm_regs.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct KvmRegs
+{
+    public ulong Rax, Rbx, Rcx, Rdx, Rsi, Rdi, Rsp, Rbp, R8, R9, R10, R11, R12, R13, R14, R15, Rip, Rflags;
+}
+
+/// <summary>struct kvm_segment.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct KvmSegment
+{
+    public ulong Base;
+    public uint Limit;
+    public ushort Selector;
+    public byte Type, Present, Dpl, Db, S, L, G, Avl, Unusable, Padding;
+}
+
+/// <summary>struct kvm_dtable.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct KvmDescriptorTable
+{
+    public ulong Base;
+    public ushort Limit;
+    public ushort Padding0, Padding1, Padding2;
+}
+
+/// <summary>struct kvm_sregs.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct KvmSregs
+{
+    public KvmSegment Cs, Ds, Es, Fs, Gs, Ss, Tr, Ldt;
+    public KvmDescriptorTable Gdt, Idt;
+    public ulong Cr0, Cr2, Cr3, Cr4, Cr8, Efer, ApicBase;
+    public fixed ulong InterruptBitmap[4];
+}
+
+/// <summary>struct kvm_fpu.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 416)]
+internal struct KvmFpu
+{
+    [FieldOffset(128)]
+    public ushort ControlWord;
+
+    [FieldOffset(408)]
+    public uint Mxcsr;
+}
+
+/// <summary>struct kvm_lapic_state: the local APIC's register page, up to 0x400.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct KvmLapicState
+{
+    public const int LvtLint0 = 0x350, LvtLint1 = 0x360;
+
+    public fixed byte Registers[1024];
+}
+
+/// <summary>struct kvm_cpuid_entry2.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct KvmCpuidEntry
+{
+    public uint Function, Index, Flags, Eax, Ebx, Ecx, Edx;
+    public fixed uint Padding[3];
+}
+
+/// <summary>struct kvm_cpuid2 with room for every entry a host reports.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct KvmCpuidTable
+{
+    public const int Capacity = 256;
+
+    public uint Count, Padding;
+    public fixed byte Entries[Capacity * 40];
+}
+
+/// <summary>struct kvm_msrs with one entry.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct KvmOneMsr
+{
+    public uint Count, Padding, Index, Reserved;
+    public ulong Value;
+}
+
+/// <summary>struct kvm_translation.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct KvmTranslation
+{
+    public ulong LinearAddress, PhysicalAddress;
+    public byte Valid, Writable, UserMode;
+    private readonly byte _padding0;
+    private readonly uint _padding1;
+}
+
+/// <summary>struct kvm_run: the page shared with the kernel; only what is read here.</summary>
+[StructLayout(LayoutKind.Explicit)]
+internal unsafe struct KvmRun
+{
+    [FieldOffset(1)]
+    public byte ImmediateExit;
+
+    [FieldOffset(8)]
+    public uint ExitReason;
+
+    [FieldOffset(13)]
+    public byte InterruptFlag;
+
+    [FieldOffset(32)]
+    public byte IoDirection;
+
+    [FieldOffset(33)]
+    public byte IoSize;
+
+    [FieldOffset(34)]
+    public ushort IoPort;
+
+    [FieldOffset(36)]
+    public uint IoCount;
+
+    [FieldOffset(40)]
+    public ulong IoDataOffset;
+
+    [FieldOffset(32)]
+    public ulong MmioAddress;
+
+    [FieldOffset(40)]
+    public fixed byte MmioData[8];
+
+    [FieldOffset(48)]
+    public uint MmioLength;
+
+    [FieldOffset(52)]
+    public byte MmioIsWrite;
+
+    [FieldOffset(32)]
+    public uint InternalSuberror;
+
+    [FieldOffset(36)]
+    public uint InternalDataCount;
+
+    [FieldOffset(40)]
+    public ulong EmulationFlags;
+
+    [FieldOffset(48)]
+    public byte InstructionSize;
+
+    [FieldOffset(49)]
+    public fixed byte InstructionBytes[15];
+
+    [FieldOffset(32)]
+    public ulong HardwareReason;
+
+    [FieldOffset(32)]
+    public uint SystemEventType;
+}
+
+/// <summary>KVM_EXIT_*.</summary>
+internal enum KvmExitReason : uint
+{
+    Unknown = 0,
+    Io = 2,
+    Debug = 4,
+    Hlt = 5,
+    Mmio = 6,
+    Shutdown = 8,
+    FailEntry = 9,
+    Intr = 10,
+    InternalError = 17,
+    SystemEvent = 24,
+}

@@ -1,0 +1,244 @@
+using System.Buffers.Binary;
+using EnclaveTesting.Engine.Boot;
+using EnclaveTesting.Engine.Devices;
+using EnclaveTesting.Engine.Machine;
+using EnclaveTesting.Engine.Memory;
+
+namespace EnclaveTesting.Engine.Accelerators.Kvm;
+
+/// <summary>
+/// A machine on KVM: one thread for each CPU and one event thread, which watches the doorbells (ioeventfd), the wake-ups
+/// from the host, and whether the CPUs have halted for good.
+/// </summary>
+internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
+{
+    // How often an idle machine is looked at; halting for good is rare and nobody waits for it.
+    private const int IdleCheckMilliseconds = 250;
+
+    private readonly FileDescriptor _vm;
+    private readonly IMachineBus _bus;
+    private readonly KvmCpuidTable _cpuid;
+    private readonly bool _tscDeadline;
+    private readonly KvmVirtualCpu[] _cpus;
+    private readonly Dictionary<Gsi, KvmInterruptLine> _lines = [];
+    private readonly List<(EventFd Event, Doorbell Doorbell)> _doorbells = [];
+    private readonly EventFd _wake = new();
+    private readonly Thread _eventThread;
+    private int _wakePending;
+    private volatile bool _stop;
+    private bool _started, _disposed;
+
+    public KvmVirtualMachine(FileDescriptor kvm, VirtualMachineConfiguration configuration, IMachineBus bus)
+    {
+        _bus = bus;
+        _cpus = new KvmVirtualCpu[configuration.CpuCount];
+        _eventThread = new Thread(WatchEvents) { IsBackground = true, Name = "enclave events" };
+        _vm = new FileDescriptor(-1);
+        try
+        {
+            _vm = new FileDescriptor(KvmIoctl.Call(kvm, KvmIoctl.CreateVm));
+            uint slot = 0;
+            foreach (MemoryRegion region in configuration.Memory.Regions)
+            {
+                var memory = new KvmMemoryRegion
+                {
+                    Slot = slot++,
+                    GuestAddress = region.Start.Value,
+                    Size = region.Length,
+                    HostAddress = (ulong)configuration.Memory.HostBase + region.HostOffset,
+                };
+                KvmIoctl.Call(_vm, KvmIoctl.SetUserMemoryRegion, ref memory);
+            }
+
+            ulong identityMap = MemoryLayout.KvmIdentityMap;
+            KvmIoctl.Call(_vm, KvmIoctl.SetIdentityMapAddr, ref identityMap);
+            KvmIoctl.Call(_vm, KvmIoctl.SetTssAddr, unchecked((nint)MemoryLayout.KvmTss));
+            KvmIoctl.Call(_vm, KvmIoctl.CreateIrqchip);
+            var pit = new KvmPitConfig { Flags = KvmPitConfig.SpeakerDummy };
+            KvmIoctl.Call(_vm, KvmIoctl.CreatePit2, ref pit);
+
+            _cpuid = KvmCpuid.Supported(kvm);
+            _tscDeadline = KvmIoctl.Call(kvm, KvmIoctl.CheckExtension, KvmCapability.TscDeadlineTimer) > 0;
+            int runSize = KvmIoctl.Call(kvm, KvmIoctl.GetVcpuMmapSize);
+            for (int i = 0; i < _cpus.Length; i++)
+                _cpus[i] = new KvmVirtualCpu(_vm, i, runSize, bus, configuration.Memory);
+        }
+        catch
+        {
+            Release();
+            throw;
+        }
+    }
+
+    /// <summary>Exits of all CPUs to this process so far.</summary>
+    public long Exits => _cpus.Sum(cpu => cpu.Exits);
+
+    /// <inheritdoc/>
+    public IInterruptLine GetInterruptLine(Gsi gsi)
+    {
+        if (!_lines.TryGetValue(gsi, out KvmInterruptLine? line))
+            _lines[gsi] = line = new KvmInterruptLine(_vm, gsi);
+        return line;
+    }
+
+    /// <inheritdoc/>
+    public void AddDoorbell(Doorbell doorbell)
+    {
+        var bell = new EventFd();
+        _doorbells.Add((bell, doorbell));
+        var watch = new KvmIoeventfd
+        {
+            Value = doorbell.Value,
+            Address = doorbell.Address.Value,
+            Length = sizeof(uint),
+            Fd = bell.Number,
+            Flags = KvmIoeventfd.DataMatch,
+        };
+        KvmIoctl.Call(_vm, KvmIoctl.Ioeventfd, ref watch);
+    }
+
+    /// <inheritdoc/>
+    public void Start(in BootEntry entry)
+    {
+        for (int i = 0; i < _cpus.Length; i++)
+        {
+            KvmCpuidTable cpuid = _cpuid;
+            KvmCpuid.Adapt(ref cpuid, i, _cpus.Length, _tscDeadline);
+            _cpus[i].Configure(cpuid, i == 0 ? entry : null);
+        }
+
+        _started = true;
+        _eventThread.Start();
+        foreach (KvmVirtualCpu cpu in _cpus)
+            cpu.Start();
+    }
+
+    /// <inheritdoc/>
+    public void Wake()
+    {
+        if (Interlocked.Exchange(ref _wakePending, 1) == 0)
+            _wake.Signal();
+    }
+
+    /// <inheritdoc/>
+    public void RequestStop()
+    {
+        _stop = true;
+        _wake.Signal();
+        foreach (KvmVirtualCpu cpu in _cpus)
+            cpu?.RequestStop();
+    }
+
+    /// <inheritdoc/>
+    public void Join()
+    {
+        if (!_started)
+            return;
+        foreach (KvmVirtualCpu cpu in _cpus)
+            cpu.Join();
+        _eventThread.Join();
+    }
+
+    /// <inheritdoc/>
+    public bool TryReadRegisters(int cpu, out CpuRegisters registers, out CpuSystemRegisters system) =>
+        _cpus[cpu].TryReadRegisters(out registers, out system);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_disposed)
+            return;
+        _disposed = true;
+        RequestStop();
+        Join();
+        Release();
+    }
+
+    private void Release()
+    {
+        foreach (KvmVirtualCpu? cpu in _cpus)
+            cpu?.Dispose();
+        foreach (KvmInterruptLine line in _lines.Values)
+            line.Dispose();
+        foreach ((EventFd bell, _) in _doorbells)
+            bell.Dispose();
+        _wake.Dispose();
+        _vm.Dispose();
+    }
+
+    private void WatchEvents()
+    {
+        try
+        {
+            Span<LibC.PollFd> fds = stackalloc LibC.PollFd[_doorbells.Count + 1];
+            fds[0] = new LibC.PollFd { Fd = _wake.Number, Events = LibC.PollIn };
+            for (int i = 0; i < _doorbells.Count; i++)
+                fds[i + 1] = new LibC.PollFd { Fd = _doorbells[i].Event.Number, Events = LibC.PollIn };
+
+            var probe = new HaltProbe();
+            while (!_stop)
+            {
+                int ready;
+                fixed (LibC.PollFd* first = fds)
+                    ready = LibC.Poll(first, (nuint)fds.Length, IdleCheckMilliseconds);
+                if (_stop)
+                    return;
+                if (ready == 0)
+                    LookForDeadHalt(probe);
+                if (ready > 0)
+                    HandleEvents(fds);
+            }
+        }
+        catch (Exception exception)
+        {
+            _bus.Ended(new VmExit(VmExitReason.HypervisorError, exception.ToString()));
+        }
+    }
+
+    private void HandleEvents(Span<LibC.PollFd> fds)
+    {
+        Span<byte> value = stackalloc byte[sizeof(uint)];
+        for (int i = 1; i < fds.Length; i++)
+        {
+            if ((fds[i].Returned & LibC.PollIn) == 0)
+                continue;
+            (EventFd bell, Doorbell doorbell) = _doorbells[i - 1];
+            bell.Drain();
+            BinaryPrimitives.WriteUInt32LittleEndian(value, doorbell.Value);
+            _bus.WriteMmio(doorbell.Address, value);
+        }
+
+        if ((fds[0].Returned & LibC.PollIn) != 0)
+        {
+            _wake.Drain();
+            // Cleared before the work is done: what comes during it wakes again.
+            Volatile.Write(ref _wakePending, 0);
+            _bus.DoHostWork();
+        }
+    }
+
+    // With the in-kernel interrupt controller HLT never exits. So an idle machine is asked twice: CPUs that are halted with
+    // interrupts off, and have not moved since, will never move again.
+    private void LookForDeadHalt(HaltProbe probe)
+    {
+        long exits = Exits;
+        int asked = probe.Generation;
+        if (exits == probe.Exits && asked != 0 && Array.TrueForAll(_cpus, cpu => cpu.IsDead(asked)))
+        {
+            _bus.Ended(new VmExit(VmExitReason.Halt, "Every virtual CPU is halted with interrupts disabled."));
+            return;
+        }
+
+        probe.Generation++;
+        probe.Exits = exits + _cpus.Length; // each kick is an exit too
+        foreach (KvmVirtualCpu cpu in _cpus)
+            cpu.RequestProbe(probe.Generation);
+    }
+
+    private sealed class HaltProbe
+    {
+        public int Generation { get; set; }
+
+        public long Exits { get; set; }
+    }
+}
