@@ -24,7 +24,7 @@ mkdir -p "$out" "$work/lib"
 # General registers only: what interprets ring 0 need not know SSE. No frame tables, build ids, paths or dates.
 flags="-std=c17 -O2 -march=x86-64 -mgeneral-regs-only -mno-red-zone -mcmodel=small -ffreestanding -fno-builtin
  -fno-stack-protector -fno-pic -fno-pie -fcf-protection=none -fno-asynchronous-unwind-tables -fno-ident
- -fno-strict-aliasing -fno-tree-loop-distribute-patterns -ffunction-sections -fdata-sections
+ -fno-strict-aliasing --param=min-pagesize=0 -fno-tree-loop-distribute-patterns -ffunction-sections -fdata-sections
  -ffile-prefix-map=$PWD=. -Wall -Wextra -Werror -I."
 link="-nostdlib -static -no-pie -Wl,--build-id=none -Wl,--gc-sections -Wl,-n -Wl,-z,max-page-size=4096
  -Wl,-z,noexecstack"

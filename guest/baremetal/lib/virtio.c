@@ -290,7 +290,11 @@ void *virtqueue_take(struct virtqueue *queue, uint32_t *length)
         *length = element->length;
     queue->last_used++;
     if (head >= queue->size || queue->chain_length[head] == 0)
-        panic("virtqueue: the device used a chain that it did not own");
+    {
+        print("virtqueue %u: used entry %u names chain %u, which is not with the device\n", queue->index,
+              (unsigned)(uint16_t)(queue->last_used - 1), head);
+        panic("virtqueue corrupt");
+    }
     uint16_t count = queue->chain_length[head];
     uint16_t tail = (uint16_t)head;
     for (uint16_t i = 1; i < count; i++)

@@ -693,8 +693,8 @@ static bool work(void)
 void vsock_wait(void)
 {
     interrupts_off();
-    while (work())
-        continue;
+    if (work())
+        return;                                 /* what the caller waits for may have come */
     /* Transmit completions matter only when something waits for room or for a buffer; the events queue always may speak. */
     bool starved = dirty_first != NULL || reset_count != 0 || forwarded_count > RECEIVE_BUFFERS / 2;
     virtqueue_interrupts(&receive_queue, true);

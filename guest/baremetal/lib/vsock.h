@@ -99,7 +99,7 @@ void vsock_close(struct vsock_connection *connection);
 void vsock_reset(struct vsock_connection *connection);
 /* Calls the handler's proceed soon. */
 void vsock_wake(struct vsock_connection *connection);
-/* Handles what there is, else sleeps until an interrupt. */
+/* Handles what there is; when there is nothing, sleeps until an interrupt. */
 void vsock_wait(void);
 
 /* Connects to the parent's port 9000, sends the byte and returns the answer; -1 when refused or closed. */
