@@ -39,10 +39,10 @@ static void touch_device(const struct virtio_device *device)
     }
 }
 
-/* Writes that would end the run or garble its console are left out: resets, A20, the serial port. */
+/* Writes that would end the run or garble its console are left out: resets, A20, the serial port, QEMU's code patcher at 0x7e. */
 static bool may_write(uint16_t port)
 {
-    return port != 0x60 && port != 0x64 && port != 0x92 && port != 0xf4 && (port & 0xfff8) != 0x3f8 && (port & 0xfff8) != 0xcf8 &&
+    return port != 0x60 && (port & 0xfffe) != 0x7e && port != 0x64 && port != 0x92 && port != 0xf4 && (port & 0xfff8) != 0x3f8 && (port & 0xfff8) != 0xcf8 &&
            (port & 0xff00) != 0x600;
 }
 
