@@ -70,8 +70,8 @@ static void run_cid(char *arguments, struct text *reply)
 static void run_time(char *arguments, struct text *reply)
 {
     (void)arguments;
-    text_print(reply, "realtime %llu monotonic %llu boottime %llu", (unsigned long long)clock_ns(CLOCK_REALTIME),
-               (unsigned long long)clock_ns(CLOCK_MONOTONIC), (unsigned long long)clock_ns(CLOCK_BOOTTIME));
+    text_print(reply, "realtime %llu monotonic %llu boottime %llu tsc %llu", (unsigned long long)clock_ns(CLOCK_REALTIME),
+               (unsigned long long)clock_ns(CLOCK_MONOTONIC), (unsigned long long)clock_ns(CLOCK_BOOTTIME), __builtin_ia32_rdtsc());
 }
 
 static void run_random(char *arguments, struct text *reply)

@@ -4,7 +4,7 @@
 #   build.sh           build; writes ../linux/bin/bzImage and SHA256SUMS
 #   build.sh --check   build and compare with ../linux/bin/SHA256SUMS
 # SOURCE=FILE.tar.xz takes the source from a file; else the package is fetched with apt-get and kept in ../.build.
-# Needs gcc, make, flex, bison, bc, libelf-dev, xz-utils, kmod, perl, and for --check the compiler named in PROVENANCE.
+# Needs gcc, make, flex, bison, bc, libelf-dev, lz4, xz-utils, kmod, perl, and for --check the compiler named in PROVENANCE.
 set -eu
 cd "$(dirname "$0")"
 here=$PWD
