@@ -1,0 +1,6 @@
+namespace EnclaveTesting.Tests.Attestation;
+
+internal sealed class FixedTime(DateTimeOffset now) : TimeProvider
+{
+    public override DateTimeOffset GetUtcNow() => now;
+}
