@@ -12,16 +12,16 @@ internal static class KmsCiphertext
 {
     private const byte Version = 1;
 
-    private static readonly int _nonceSize = AesGcm.NonceByteSizes.MaxSize;
-    private static readonly int _tagSize = AesGcm.TagByteSizes.MaxSize;
+    private static readonly int NonceSize = AesGcm.NonceByteSizes.MaxSize;
+    private static readonly int TagSize = AesGcm.TagByteSizes.MaxSize;
 
     public static byte[] Encrypt(KmsKey key, ReadOnlySpan<byte> plaintext, IReadOnlyDictionary<string, string> context)
     {
         byte[] id = Encoding.UTF8.GetBytes(key.KeyId);
-        byte[] blob = [Version, checked((byte)id.Length), .. id, .. RandomNumberGenerator.GetBytes(_nonceSize), .. new byte[_tagSize + plaintext.Length]];
+        byte[] blob = [Version, checked((byte)id.Length), .. id, .. RandomNumberGenerator.GetBytes(NonceSize), .. new byte[TagSize + plaintext.Length]];
         var sealedPart = blob.AsSpan(2 + id.Length);
-        using var cipher = new AesGcm(key.Material.Span, _tagSize);
-        cipher.Encrypt(sealedPart[.._nonceSize], plaintext, sealedPart[(_nonceSize + _tagSize)..], sealedPart.Slice(_nonceSize, _tagSize),
+        using var cipher = new AesGcm(key.Material.Span, TagSize);
+        cipher.Encrypt(sealedPart[..NonceSize], plaintext, sealedPart[(NonceSize + TagSize)..], sealedPart.Slice(NonceSize, TagSize),
             AuthenticatedData(key, context));
         return blob;
     }
@@ -29,7 +29,7 @@ internal static class KmsCiphertext
     /// <summary>The id of the key that a ciphertext was made with; null if it is none.</summary>
     public static string? KeyIdOf(ReadOnlySpan<byte> blob)
     {
-        if (blob.Length < 2 || blob[0] != Version || blob.Length < 2 + blob[1] + _nonceSize + _tagSize)
+        if (blob.Length < 2 || blob[0] != Version || blob.Length < 2 + blob[1] + NonceSize + TagSize)
             return null;
         return Encoding.UTF8.GetString(blob.Slice(2, blob[1]));
     }
@@ -39,9 +39,9 @@ internal static class KmsCiphertext
     public static byte[] Decrypt(KmsKey key, ReadOnlySpan<byte> blob, IReadOnlyDictionary<string, string> context)
     {
         var sealedPart = blob[(2 + blob[1])..];
-        byte[] plaintext = new byte[sealedPart.Length - _nonceSize - _tagSize];
-        using var cipher = new AesGcm(key.Material.Span, _tagSize);
-        cipher.Decrypt(sealedPart[.._nonceSize], sealedPart[(_nonceSize + _tagSize)..], sealedPart.Slice(_nonceSize, _tagSize), plaintext,
+        byte[] plaintext = new byte[sealedPart.Length - NonceSize - TagSize];
+        using var cipher = new AesGcm(key.Material.Span, TagSize);
+        cipher.Decrypt(sealedPart[..NonceSize], sealedPart[(NonceSize + TagSize)..], sealedPart.Slice(NonceSize, TagSize), plaintext,
             AuthenticatedData(key, context));
         return plaintext;
     }

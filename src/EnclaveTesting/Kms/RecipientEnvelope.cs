@@ -18,9 +18,9 @@ internal static class RecipientEnvelope
     private const string Aes256Cbc = "2.16.840.1.101.3.4.1.42";
     private const int Version = 2;
 
-    private static readonly byte[] _startSequence = [0x30, 0x80];
-    private static readonly byte[] _startContext0 = [0xa0, 0x80];
-    private static readonly byte[] _end = [0x00, 0x00];
+    private static readonly byte[] StartSequence = [0x30, 0x80];
+    private static readonly byte[] StartContext0 = [0xa0, 0x80];
+    private static readonly byte[] End = [0x00, 0x00];
 
     /// <summary>Encrypts a plaintext so that the holder of a key can read it.</summary>
     public static byte[] Encrypt(ReadOnlySpan<byte> plaintext, RSA recipient)
@@ -31,22 +31,22 @@ internal static class RecipientEnvelope
         byte[] encryptedKey = recipient.Encrypt(cipher.Key, RSAEncryptionPadding.OaepSHA256);
         return
         [
-            .. _startSequence,
+            .. StartSequence,
             .. Der(writer => writer.WriteObjectIdentifier(EnvelopedData)),
-            .. _startContext0,
-            .. _startSequence,
+            .. StartContext0,
+            .. StartSequence,
             .. Der(writer => writer.WriteInteger(Version)),
             .. Der(writer => WriteRecipients(writer, recipient, encryptedKey)),
-            .. _startSequence,
+            .. StartSequence,
             .. Der(writer => writer.WriteObjectIdentifier(Data)),
             .. Der(writer => WriteContentAlgorithm(writer, cipher.IV)),
-            .. _startContext0,
+            .. StartContext0,
             .. Der(writer => writer.WriteOctetString(ciphertext)),
-            .. _end,
-            .. _end,
-            .. _end,
-            .. _end,
-            .. _end,
+            .. End,
+            .. End,
+            .. End,
+            .. End,
+            .. End,
         ];
     }
 

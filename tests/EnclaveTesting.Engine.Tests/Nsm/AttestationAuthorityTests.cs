@@ -6,12 +6,12 @@ namespace EnclaveTesting.Engine.Tests.Nsm;
 
 public sealed class AttestationAuthorityTests
 {
-    private static readonly DateTimeOffset _now = new(2025, 6, 1, 12, 0, 0, TimeSpan.Zero);
+    private static readonly DateTimeOffset Now = new(2025, 6, 1, 12, 0, 0, TimeSpan.Zero);
 
     [Fact]
     public void Certificates_have_the_subjects_of_AWS()
     {
-        var chain = Issue(AttestationAuthority.Create(), _now);
+        var chain = Issue(AttestationAuthority.Create(), Now);
 
         string[] subjects = [.. chain.Select(it => it.SubjectName.Decode(X500DistinguishedNameFlags.None))];
         Assert.Equal("C=US, O=Amazon, OU=AWS, CN=aws.nitro-enclaves", subjects[0]);
@@ -24,27 +24,27 @@ public sealed class AttestationAuthorityTests
     [Fact]
     public void Certificates_have_the_lifetimes_of_AWS()
     {
-        var chain = Issue(AttestationAuthority.Create(), _now);
+        var chain = Issue(AttestationAuthority.Create(), Now);
 
         Assert.Equal([TimeSpan.FromDays(20), TimeSpan.FromDays(6), TimeSpan.FromDays(1), TimeSpan.FromSeconds(3 * 3600 + 3)],
             chain.Skip(1).Select(it => it.NotAfter - it.NotBefore));
-        Assert.All(chain, it => Assert.InRange(_now.UtcDateTime, it.NotBefore.ToUniversalTime(), it.NotAfter.ToUniversalTime()));
-        Assert.Equal(_now.UtcDateTime.AddHours(3), chain[4].NotAfter.ToUniversalTime());
+        Assert.All(chain, it => Assert.InRange(Now.UtcDateTime, it.NotBefore.ToUniversalTime(), it.NotAfter.ToUniversalTime()));
+        Assert.Equal(Now.UtcDateTime.AddHours(3), chain[4].NotAfter.ToUniversalTime());
     }
 
     [Fact]
     public void Certificates_are_no_larger_than_a_document_may_carry() =>
-        Assert.All(Issue(AttestationAuthority.Create(), _now), it => Assert.InRange(it.RawData.Length, 400, 1024));
+        Assert.All(Issue(AttestationAuthority.Create(), Now), it => Assert.InRange(it.RawData.Length, 400, 1024));
 
     [Fact]
     public void Enclaves_of_one_instance_share_the_chain_above_them()
     {
         var authority = AttestationAuthority.Create();
 
-        var first = authority.Issue("us-east-1", "i-1", "i-1-enc1", _now, expired: false);
-        var second = authority.Issue("us-east-1", "i-1", "i-1-enc2", _now.AddHours(1), expired: false);
-        var later = authority.Issue("us-east-1", "i-1", "i-1-enc1", _now.AddDays(2), expired: false);
-        var other = authority.Issue("us-east-1", "i-2", "i-2-enc1", _now, expired: false);
+        var first = authority.Issue("us-east-1", "i-1", "i-1-enc1", Now, expired: false);
+        var second = authority.Issue("us-east-1", "i-1", "i-1-enc2", Now.AddHours(1), expired: false);
+        var later = authority.Issue("us-east-1", "i-1", "i-1-enc1", Now.AddDays(2), expired: false);
+        var other = authority.Issue("us-east-1", "i-2", "i-2-enc1", Now, expired: false);
 
         Assert.Equal(first.CaBundle, second.CaBundle);
         Assert.NotEqual(first.Certificate, second.Certificate);
@@ -56,12 +56,12 @@ public sealed class AttestationAuthorityTests
     [Fact]
     public void A_chain_is_renewed_before_it_ends()
     {
-        var chain = AttestationAuthority.Create().Issue("us-east-1", "i-1", "i-1-enc1", _now, expired: false);
+        var chain = AttestationAuthority.Create().Issue("us-east-1", "i-1", "i-1-enc1", Now, expired: false);
 
-        Assert.True(chain.Covers(_now));
-        Assert.True(chain.Covers(_now.AddHours(1)));
-        Assert.False(chain.Covers(_now.AddHours(2)));
-        Assert.False(chain.Covers(_now.AddHours(-1)));
+        Assert.True(chain.Covers(Now));
+        Assert.True(chain.Covers(Now.AddHours(1)));
+        Assert.False(chain.Covers(Now.AddHours(2)));
+        Assert.False(chain.Covers(Now.AddHours(-1)));
     }
 
     [Fact]

@@ -7,8 +7,8 @@ public sealed class NsmMalformedTests(ITestOutputHelper output)
 {
     private const int Requests = 100_000;
 
-    private static readonly string[] _names = ["DescribeNSM", "GetRandom", "DescribePCR", "ExtendPCR", "LockPCR", "LockPCRs", "Attestation", "Error", "", "lockpcr"];
-    private static readonly string[] _parameters = ["index", "range", "data", "user_data", "nonce", "public_key", "indexx", ""];
+    private static readonly string[] Names = ["DescribeNSM", "GetRandom", "DescribePCR", "ExtendPCR", "LockPCR", "LockPCRs", "Attestation", "Error", "", "lockpcr"];
+    private static readonly string[] Parameters = ["index", "range", "data", "user_data", "nonce", "public_key", "indexx", ""];
 
     [Fact]
     public void Every_malformed_request_gets_an_answer_and_changes_nothing_else()
@@ -74,17 +74,17 @@ public sealed class NsmMalformedTests(ITestOutputHelper output)
         var bytes = new List<byte>();
         if (random.Next(8) == 0)
         {
-            Text(_names[random.Next(_names.Length)]);
+            Text(Names[random.Next(Names.Length)]);
         }
         else
         {
             Head(5, random.Next(8) == 0 ? random.Next(4) : 1);
-            Text(_names[random.Next(_names.Length)]);
+            Text(Names[random.Next(Names.Length)]);
             int count = random.Next(4);
             Head(random.Next(16) == 0 ? random.Next(8) : 5, random.Next(16) == 0 ? random.NextInt64() : count);
             for (int i = 0; i < count; i++)
             {
-                Text(_parameters[random.Next(_parameters.Length)]);
+                Text(Parameters[random.Next(Parameters.Length)]);
                 Item(depth: 0);
             }
         }

@@ -9,17 +9,17 @@ namespace EnclaveTesting.Tests.Attestation;
 
 public sealed class AttestationDocumentTests
 {
-    private static readonly DateTimeOffset _now = new(2025, 6, 1, 12, 30, 15, 250, TimeSpan.Zero);
+    private static readonly DateTimeOffset Now = new(2025, 6, 1, 12, 30, 15, 250, TimeSpan.Zero);
 
     [Fact]
     public void A_document_tells_what_it_attests()
     {
         var document = AttestationDocument.Parse(Documents.Create(
-            new NsmOptions { InstanceId = "i-0abc", RoleArn = "role" }, new FixedTime(_now), userData: [1], nonce: [2, 2], publicKey: [3, 3, 3]));
+            new NsmOptions { InstanceId = "i-0abc", RoleArn = "role" }, new FixedTime(Now), userData: [1], nonce: [2, 2], publicKey: [3, 3, 3]));
 
         document.ModuleId.Should().Be("i-0abc-enc0123456789abcdef");
         document.Digest.Should().Be("SHA384");
-        document.Timestamp.Should().Be(_now);
+        document.Timestamp.Should().Be(Now);
         document.Pcrs.Keys.Should().Equal(Enumerable.Range(0, 16));
         document.Pcrs[0].Should().Be(Documents.Measurements.Pcr0);
         document.Pcrs[8].Should().Be(Documents.Measurements.Pcr8);
@@ -77,11 +77,11 @@ public sealed class AttestationDocumentTests
         {
             Pcrs = new Dictionary<int, PcrValue> { [0] = Documents.Measurements.Pcr0 },
             Nonce = new byte[] { 7 },
-            TimeProvider = new FixedTime(_now),
+            TimeProvider = new FixedTime(Now),
         };
-        AttestationDocument.Parse(Documents.Create(time: new FixedTime(_now), nonce: [7])).Verify(policy);
+        AttestationDocument.Parse(Documents.Create(time: new FixedTime(Now), nonce: [7])).Verify(policy);
 
-        byte[] wrong = Documents.Create(new NsmOptions { Faults = faults }, new FixedTime(_now), nonce: [7]);
+        byte[] wrong = Documents.Create(new NsmOptions { Faults = faults }, new FixedTime(Now), nonce: [7]);
 
         ((Action)(() => AttestationDocument.Parse(wrong).Verify(policy))).Should().Throw<AttestationException>()
             .Which.Step.Should().Be(step);
@@ -121,13 +121,13 @@ public sealed class AttestationDocumentTests
     [Fact]
     public void A_document_outlives_neither_its_certificate_nor_its_age()
     {
-        var document = AttestationDocument.Parse(Documents.Create(time: new FixedTime(_now)));
+        var document = AttestationDocument.Parse(Documents.Create(time: new FixedTime(Now)));
         var policy = AttestationPolicy.Trusting();
 
-        document.Verify(policy with { TimeProvider = new FixedTime(_now.AddMinutes(5)) });
-        Step(_now.AddMinutes(6)).Should().Be(AttestationStep.Timestamp);
-        Step(_now.AddHours(4)).Should().Be(AttestationStep.CertificateValidity);
-        Step(_now.AddHours(-1)).Should().Be(AttestationStep.CertificateValidity);
+        document.Verify(policy with { TimeProvider = new FixedTime(Now.AddMinutes(5)) });
+        Step(Now.AddMinutes(6)).Should().Be(AttestationStep.Timestamp);
+        Step(Now.AddHours(4)).Should().Be(AttestationStep.CertificateValidity);
+        Step(Now.AddHours(-1)).Should().Be(AttestationStep.CertificateValidity);
 
         AttestationStep Step(DateTimeOffset time) =>
             ((Action)(() => document.Verify(policy with { TimeProvider = new FixedTime(time) }))).Should().Throw<AttestationException>().Which.Step;
@@ -260,7 +260,7 @@ public sealed class AttestationDocumentTests
             byte[] leafDer = Issue("leaf", leafKey, "middle", middleKey, leaf);
             try
             {
-                CertificatePath.Verify([rootDer, middleDer, leafDer], rootDer, _now).Dispose();
+                CertificatePath.Verify([rootDer, middleDer, leafDer], rootDer, Now).Dispose();
                 return null;
             }
             catch (AttestationException exception)
@@ -275,7 +275,7 @@ public sealed class AttestationDocumentTests
             foreach (var extension in extensions)
                 request.CertificateExtensions.Add(extension);
             using var certificate = request.Create(new X500DistinguishedName($"CN={issuer}"), X509SignatureGenerator.CreateForECDsa(issuerKey),
-                _now.AddDays(-1), _now.AddDays(1), [1]);
+                Now.AddDays(-1), Now.AddDays(1), [1]);
             return certificate.RawData;
         }
     }
@@ -284,7 +284,7 @@ public sealed class AttestationDocumentTests
     public void A_document_reads_well()
     {
         var options = new NsmOptions { Authority = AttestationAuthority.Create(), InstanceId = "i-0abc", RoleArn = "role" };
-        string text = AttestationDocument.Parse(Documents.Create(options, new FixedTime(_now), nonce: [1, 2], userData: new byte[100])).ToString();
+        string text = AttestationDocument.Parse(Documents.Create(options, new FixedTime(Now), nonce: [1, 2], userData: new byte[100])).ToString();
 
         text.Should().MatchRegex(
             $"""

@@ -13,7 +13,7 @@ namespace EnclaveTesting.Tests.Kms;
 
 public sealed class FakeKmsTests : IAsyncLifetime
 {
-    private static readonly byte[] _secret = "the secret"u8.ToArray();
+    private static readonly byte[] Secret = "the secret"u8.ToArray();
 
     private readonly RSA _enclaveKey = RSA.Create(2048);
     private readonly FakeKms _kms = new();
@@ -40,11 +40,11 @@ public sealed class FakeKmsTests : IAsyncLifetime
     {
         var reply = await _client.SendAsync("Decrypt", new JsonObject
         {
-            ["CiphertextBlob"] = Base64(_kms.Encrypt("key-1", _secret)),
+            ["CiphertextBlob"] = Base64(_kms.Encrypt("key-1", Secret)),
             ["Recipient"] = Recipient(),
         });
 
-        Open(reply).Should().Equal(_secret);
+        Open(reply).Should().Equal(Secret);
         reply.ContainsKey("Plaintext").Should().BeFalse();
         ((string)reply["KeyId"]!).Should().Be(_arn).And.Be("arn:aws:kms:us-east-1:111122223333:key/key-1");
         ((string)reply["EncryptionAlgorithm"]!).Should().Be("SYMMETRIC_DEFAULT");
@@ -106,7 +106,7 @@ public sealed class FakeKmsTests : IAsyncLifetime
         var encrypted = await _client.SendAsync("Encrypt", new JsonObject
         {
             ["KeyId"] = "open",
-            ["Plaintext"] = Base64(_secret),
+            ["Plaintext"] = Base64(Secret),
             ["EncryptionContext"] = context.DeepClone(),
         });
         string blob = (string)encrypted["CiphertextBlob"]!;
@@ -114,14 +114,14 @@ public sealed class FakeKmsTests : IAsyncLifetime
         var decrypted = await _client.SendAsync("Decrypt", new JsonObject { ["CiphertextBlob"] = blob, ["EncryptionContext"] = context.DeepClone() });
         var without = await _client.FailAsync("Decrypt", new JsonObject { ["CiphertextBlob"] = blob });
 
-        Convert.FromBase64String((string)decrypted["Plaintext"]!).Should().Equal(_secret);
+        Convert.FromBase64String((string)decrypted["Plaintext"]!).Should().Equal(Secret);
         without.Type.Should().Be("InvalidCiphertextException");
     }
 
     [Fact]
     public async Task A_test_can_encrypt_for_the_enclave()
     {
-        byte[] blob = _kms.Encrypt("alias/app", _secret, new Dictionary<string, string> { ["purpose"] = "test" });
+        byte[] blob = _kms.Encrypt("alias/app", Secret, new Dictionary<string, string> { ["purpose"] = "test" });
 
         var reply = await _client.SendAsync("Decrypt", new JsonObject
         {
@@ -130,7 +130,7 @@ public sealed class FakeKmsTests : IAsyncLifetime
             ["Recipient"] = Recipient(),
         });
 
-        Open(reply).Should().Equal(_secret);
+        Open(reply).Should().Equal(Secret);
     }
 
     public static TheoryData<string> Conditions => new("kms:RecipientAttestation:ImageSha384", "kms:RecipientAttestation:PCR0", "KMS:recipientattestation:pcr8");
@@ -142,7 +142,7 @@ public sealed class FakeKmsTests : IAsyncLifetime
         int register = condition.EndsWith('8') ? 8 : 0;
         var right = Documents.Fill((byte)(0xa0 + register));
         _kms.AddKey(new KmsKey { KeyId = "guarded", Policy = new KmsKeyPolicy([new(condition, right.ToString().ToUpperInvariant())]) });
-        var request = new JsonObject { ["CiphertextBlob"] = Base64(_kms.Encrypt("guarded", _secret)) };
+        var request = new JsonObject { ["CiphertextBlob"] = Base64(_kms.Encrypt("guarded", Secret)) };
 
         var noDocument = await _client.FailAsync("Decrypt", (JsonObject)request.DeepClone());
         request["Recipient"] = Recipient(new NsmOptions { DebugMode = true });
@@ -150,7 +150,7 @@ public sealed class FakeKmsTests : IAsyncLifetime
         request["Recipient"] = Recipient();
         var reply = await _client.SendAsync("Decrypt", (JsonObject)request.DeepClone());
 
-        Open(reply).Should().Equal(_secret);
+        Open(reply).Should().Equal(Secret);
         noDocument.Should().Be(("AccessDeniedException", "Not authorized to perform: kms:Decrypt on resource: "
             + $"arn:aws:kms:us-east-1:111122223333:key/guarded, because {condition} is required, and the request has no Recipient."));
         debug.Should().Be(("AccessDeniedException", "Not authorized to perform: kms:Decrypt on resource: "
@@ -195,7 +195,7 @@ public sealed class FakeKmsTests : IAsyncLifetime
     [Fact]
     public async Task What_is_wrong_with_a_request_has_the_type_that_AWS_gives()
     {
-        byte[] blob = _kms.Encrypt("open", _secret);
+        byte[] blob = _kms.Encrypt("open", Secret);
         byte[] changed = [.. blob];
         changed[^1] ^= 1;
 
@@ -213,7 +213,7 @@ public sealed class FakeKmsTests : IAsyncLifetime
         await Expect("Decrypt", "ValidationException", new JsonObject { ["CiphertextBlob"] = Base64(blob), ["EncryptionAlgorithm"] = "RSAES_OAEP_SHA_256" });
         await Expect("Decrypt", "SerializationException", new JsonObject { ["CiphertextBlob"] = Base64(blob), ["EncryptionContext"] = new JsonObject { ["a"] = 1 } });
         await Expect("Decrypt", "SerializationException", new JsonObject { ["CiphertextBlob"] = Base64(blob), ["Recipient"] = "me" });
-        await Expect("Encrypt", "ValidationException", new JsonObject { ["Plaintext"] = Base64(_secret) });
+        await Expect("Encrypt", "ValidationException", new JsonObject { ["Plaintext"] = Base64(Secret) });
         await Expect("Encrypt", "ValidationException", new JsonObject { ["KeyId"] = "open", ["Plaintext"] = Base64(new byte[4097]) });
         await Expect("GenerateDataKey", "ValidationException", new JsonObject { ["KeyId"] = "open" });
         await Expect("GenerateDataKey", "ValidationException", new JsonObject { ["KeyId"] = "open", ["KeySpec"] = "AES_256", ["NumberOfBytes"] = 1 });
@@ -229,7 +229,7 @@ public sealed class FakeKmsTests : IAsyncLifetime
         {
             var other = new FakeKms();
             other.AddKey(new KmsKey { KeyId = "open" });
-            return other.Encrypt("open", _secret);
+            return other.Encrypt("open", Secret);
         }
     }
 
@@ -309,7 +309,7 @@ public sealed class FakeKmsTests : IAsyncLifetime
         ((Action)(() => _kms.AddKey(new KmsKey { KeyId = "open" }))).Should().Throw<ArgumentException>();
         ((Action)(() => _kms.AddKey(new KmsKey { Alias = "app" }))).Should().Throw<ArgumentException>();
         ((Action)(() => _kms.AddKey(new KmsKey { Material = new byte[16] }))).Should().Throw<ArgumentException>();
-        ((Action)(() => _kms.Encrypt("none", _secret))).Should().Throw<ArgumentException>();
+        ((Action)(() => _kms.Encrypt("none", Secret))).Should().Throw<ArgumentException>();
         ((Action)(() => _ = new KmsKeyPolicy([]))).Should().Throw<ArgumentException>();
         ((Action)(() => _ = new KmsKeyPolicy([new("kms:RecipientAttestation:PCR32", new string('0', 96))]))).Should().Throw<ArgumentException>();
         ((Action)(() => _ = new KmsKeyPolicy([new("kms:EncryptionContext:a", new string('0', 96))]))).Should().Throw<ArgumentException>();

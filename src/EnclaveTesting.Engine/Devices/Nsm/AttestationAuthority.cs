@@ -11,18 +11,18 @@ namespace EnclaveTesting.Engine.Devices.Nsm;
 public sealed class AttestationAuthority
 {
     // Lifetimes of AWS's certificates.
-    private static readonly TimeSpan _regionalLifetime = TimeSpan.FromDays(20);
-    private static readonly TimeSpan _zonalLifetime = TimeSpan.FromDays(6);
-    private static readonly TimeSpan _instanceLifetime = TimeSpan.FromDays(1);
-    private static readonly TimeSpan _enclaveLifetime = TimeSpan.FromHours(3);
-    private static readonly TimeSpan _clockSkew = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan RegionalLifetime = TimeSpan.FromDays(20);
+    private static readonly TimeSpan ZonalLifetime = TimeSpan.FromDays(6);
+    private static readonly TimeSpan InstanceLifetime = TimeSpan.FromDays(1);
+    private static readonly TimeSpan EnclaveLifetime = TimeSpan.FromHours(3);
+    private static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(3);
 
     /// <summary>Regional, zonal and instance authorities stand below the root.</summary>
     private const int Levels = 3;
 
     private const int MaxInstances = 64;
 
-    private static readonly Lazy<AttestationAuthority> _default = new(Create);
+    private static readonly Lazy<AttestationAuthority> Shared = new(Create);
 
     private readonly Lock _lock = new();
     private readonly Dictionary<(string Region, string Instance), Issuers> _instances = [];
@@ -36,7 +36,7 @@ public sealed class AttestationAuthority
     }
 
     /// <summary>One authority for the whole process, made when it is first asked for.</summary>
-    public static AttestationAuthority Default => _default.Value;
+    public static AttestationAuthority Default => Shared.Value;
 
     /// <summary>The root certificate in DER.</summary>
     public ReadOnlyMemory<byte> RootCertificate => _root.Certificate;
@@ -137,9 +137,9 @@ public sealed class AttestationAuthority
         {
             var issuers = FindIssuers(region, instance, now);
             var key = ECDsa.Create(ECCurve.NamedCurves.nistP384);
-            var end = expired ? now - TimeSpan.FromHours(1) : now + _enclaveLifetime;
-            byte[] certificate = issuers.Instance.IssueEnclave(NitroNames.Enclave(region, module), key, end - _enclaveLifetime - _clockSkew, end);
-            return new AttestationChain(key, certificate, issuers.Bundle, now - _clockSkew, now + _enclaveLifetime / 2);
+            var end = expired ? now - TimeSpan.FromHours(1) : now + EnclaveLifetime;
+            byte[] certificate = issuers.Instance.IssueEnclave(NitroNames.Enclave(region, module), key, end - EnclaveLifetime - ClockSkew, end);
+            return new AttestationChain(key, certificate, issuers.Bundle, now - ClockSkew, now + EnclaveLifetime / 2);
         }
     }
 
@@ -153,13 +153,13 @@ public sealed class AttestationAuthority
         // Begun earlier than needed, so that a clock that is set back a little finds them valid, as it would with AWS's.
         var start = now - TimeSpan.FromHours(6);
         var regional = _root.IssueAuthority(NitroNames.Regional(region), 2, CertificateIssuer.AuthorityUsage,
-            NitroNames.RevocationList("regional"), start, start + _regionalLifetime);
+            NitroNames.RevocationList("regional"), start, start + RegionalLifetime);
         var zonal = regional.IssueAuthority(NitroNames.Zonal(region), 1, CertificateIssuer.AuthorityUsage,
-            NitroNames.RevocationList("zonal"), start, start + _zonalLifetime);
+            NitroNames.RevocationList("zonal"), start, start + ZonalLifetime);
         var own = zonal.IssueAuthority(NitroNames.Instance(region, instance), 0, X509KeyUsageFlags.KeyCertSign,
-            revocationList: null, start, start + _instanceLifetime);
+            revocationList: null, start, start + InstanceLifetime);
         issuers = new Issuers(own, [_root.Certificate, regional.Certificate, zonal.Certificate, own.Certificate],
-            start + _clockSkew + _enclaveLifetime + TimeSpan.FromHours(1), start + _instanceLifetime - _enclaveLifetime);
+            start + ClockSkew + EnclaveLifetime + TimeSpan.FromHours(1), start + InstanceLifetime - EnclaveLifetime);
         return _instances[(region, instance)] = issuers;
     }
 

@@ -13,7 +13,7 @@ internal sealed class AttestationSigner(NsmOptions options)
     public const string Digest = "SHA384";
 
     /// <summary>The protected header { 1 (algorithm): -35 (ES384) }.</summary>
-    private static readonly byte[] _header = [0xa1, 0x01, 0x38, 0x22];
+    private static readonly byte[] Header = [0xa1, 0x01, 0x38, 0x22];
 
     private readonly CborWriter _writer = new();
     private AttestationAuthority? _impostor;
@@ -31,7 +31,7 @@ internal sealed class AttestationSigner(NsmOptions options)
 
         _writer.Reset();
         _writer.WriteStartArray(4);
-        _writer.WriteByteString(_header);
+        _writer.WriteByteString(Header);
         _writer.WriteStartMap(0);
         _writer.WriteEndMap();
         _writer.WriteByteString(payload);
@@ -135,7 +135,7 @@ internal sealed class AttestationSigner(NsmOptions options)
         _writer.Reset();
         _writer.WriteStartArray(4);
         _writer.WriteTextString("Signature1");
-        _writer.WriteByteString(_header);
+        _writer.WriteByteString(Header);
         _writer.WriteByteString([]);
         _writer.WriteByteString(payload);
         _writer.WriteEndArray();
