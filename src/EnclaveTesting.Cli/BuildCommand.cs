@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using EnclaveTesting.Engine.Eif;
+using EnclaveTesting.Engine.Images;
 
 namespace EnclaveTesting.Cli;
 
@@ -13,7 +14,7 @@ internal sealed class BuildCommand
     private const long BytesPerMebibyte = 1024 * 1024;
 
     private readonly CommandContext _context;
-    private readonly Option<string> _kernel = new("--kernel") { Description = "The kernel: a bzImage or ELF file (x86_64), an Image (aarch64).", Required = true };
+    private readonly Option<string?> _kernel = new("--kernel") { Description = "The kernel: a bzImage or ELF file (x86_64), an Image (aarch64). By default the guest kit's, for x86_64." };
     private readonly Option<string> _commandLine = new("--cmdline") { Description = "The kernel command line.", DefaultValueFactory = _ => EifBuilder.DefaultCommandLine };
     private readonly Option<string[]> _ramdisks = new("--ramdisk") { Description = "A ramdisk; repeat for more. The first is the boot ramdisk (PCR1), the others are the application (PCR2)." };
     private readonly RootFileSystemOptions _root = new();
@@ -24,7 +25,7 @@ internal sealed class BuildCommand
     private readonly Option<string> _version = new("--version") { Description = "Version of the image.", DefaultValueFactory = _ => "1.0" };
     private readonly Option<string?> _metadata = new("--metadata") { Description = "Your own metadata: a JSON object, or the path of a file with one." };
     private readonly Option<DateTimeOffset> _buildTime = new("--build-time") { Description = "Time noted in the image. By default SOURCE_DATE_EPOCH or else 1970, so that the same inputs give the same bytes.", DefaultValueFactory = _ => SourceDate() };
-    private readonly Option<string> _kernelVersion = new("--kernel-version") { Description = "Kernel version noted in the image.", DefaultValueFactory = _ => "Unknown" };
+    private readonly Option<string?> _kernelVersion = new("--kernel-version") { Description = "Kernel version noted in the image; by default that of the guest kit's kernel, or Unknown for another." };
     private readonly SigningOptions _signing = new(required: false);
     private readonly Option<string> _output = new("--output", "-o") { Description = "The image to write.", Required = true };
 
@@ -36,7 +37,7 @@ internal sealed class BuildCommand
         var command = new Command("build", $"""
             Build an enclave image and print its measurements as nitro-cli does.
 
-            Either from ramdisks (--ramdisk), or from a root file system (--root) or container image (--oci) with --init, of which the two ramdisks of nitro-cli's shape are made.
+            Either from ramdisks (--ramdisk), or from a root file system (--root) or container image (--oci), of which the two ramdisks of nitro-cli's shape are made. Kernel and init are the guest kit's unless given.
 
             {ExitCode.Help}
             """)
@@ -89,15 +90,18 @@ internal sealed class BuildCommand
     private async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
     {
         string output = arguments.GetRequiredValue(_output);
+        bool usesGuestKit = arguments.GetValue(_kernel) is null || _root.UsesGuestKit(arguments);
+        if (usesGuestKit && arguments.GetValue(_architecture) != EifArchitecture.X86_64)
+            throw new CommandException(ExitCode.Usage, "The guest kit is for x86_64: for another architecture give --kernel and --init.");
         try
         {
             var builder = new EifBuilder()
                 .WithArchitecture(arguments.GetValue(_architecture))
-                .WithKernel(arguments.GetRequiredValue(_kernel))
                 .WithCommandLine(arguments.GetRequiredValue(_commandLine))
                 .WithDefaultMemory(arguments.GetValue(_memory) * BytesPerMebibyte)
                 .WithDefaultCpus(arguments.GetValue(_cpus))
                 .WithMetadata(await MetadataAsync(arguments, cancellationToken).ConfigureAwait(false));
+            builder = arguments.GetValue(_kernel) is { } kernel ? builder.WithKernel(kernel) : builder.WithKernel(GuestKit.Kernel);
             builder = (arguments.GetValue(_ramdisks) ?? []).Aggregate(builder, (it, path) => it.AddRamdisk(path));
             builder = await _root.ApplyAsync(builder, arguments.GetValue(_architecture), arguments, cancellationToken).ConfigureAwait(false);
             builder = await _signing.ApplyAsync(builder, arguments, cancellationToken).ConfigureAwait(false);
@@ -120,7 +124,7 @@ internal sealed class BuildCommand
             "enclave",
             tool,
             "Linux",
-            arguments.GetRequiredValue(_kernelVersion));
+            arguments.GetValue(_kernelVersion) ?? (arguments.GetValue(_kernel) is null ? GuestKit.KernelVersion : "Unknown"));
         return new EifMetadata(name, arguments.GetRequiredValue(_version), build, CustomMetadata: await CustomMetadataAsync(arguments.GetValue(_metadata), cancellationToken).ConfigureAwait(false));
     }
 

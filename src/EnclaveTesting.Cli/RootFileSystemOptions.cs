@@ -12,7 +12,7 @@ internal sealed class RootFileSystemOptions
 
     private readonly Option<string?> _root = new("--root") { Description = "The application's root file system: a directory, or a tar archive (plain, gzip or zstd)." };
     private readonly Option<string?> _oci = new("--oci") { Description = "The application as a container image: a directory or tar archive with an OCI layout, or what 'docker save' or 'podman save' wrote." };
-    private readonly Option<string?> _init = new("--init") { Description = "With --root or --oci: the static executable that boots, AWS's init or one like it." };
+    private readonly Option<string?> _init = new("--init") { Description = "With --root or --oci: the static executable that boots, AWS's init or one like it. By default the guest kit's, for x86_64." };
     private readonly Option<string?> _nsmModule = new("--nsm-module") { Description = "With --root or --oci: nsm.ko, if the kernel's driver for the security module is not built in." };
     private readonly Option<string[]> _command = new("--command") { Description = "With --root or --oci: the command to run and, repeated, its arguments; by default that of the container image." };
     private readonly Option<string[]> _environment = new("--env") { Description = "With --root or --oci: NAME=value for the command, after those of the container image; repeat for more." };
@@ -30,10 +30,8 @@ internal sealed class RootFileSystemOptions
             bool root = result.GetResult(_root) is not null;
             if (root && result.GetResult(_oci) is not null)
                 result.AddError("Give either --root or --oci.");
-            else if (root && (result.GetResult(_init) is null || result.GetResult(_command) is null))
-                result.AddError("--root needs --init and --command.");
-            else if (IsGiven(result) && result.GetResult(_init) is null)
-                result.AddError("--oci needs --init.");
+            else if (root && result.GetResult(_command) is null)
+                result.AddError("--root needs --command.");
             else if (!IsGiven(result) && Array.Find(dependent, option => result.GetResult(option) is { Implicit: false }) is { } stray)
                 result.AddError($"{stray.Name} goes with --root or --oci only.");
         });
@@ -41,13 +39,16 @@ internal sealed class RootFileSystemOptions
 
     public bool IsGiven(CommandResult result) => result.GetResult(_root) is not null || result.GetResult(_oci) is not null;
 
+    /// <summary>True if the boot ramdisk takes the guest kit's init.</summary>
+    public bool UsesGuestKit(ParseResult arguments) => IsGiven(arguments.CommandResult) && arguments.GetValue(_init) is null;
+
     /// <summary>Adds the two ramdisks, if a root file system is given.</summary>
     public async Task<EifBuilder> ApplyAsync(EifBuilder builder, EifArchitecture architecture, ParseResult arguments, CancellationToken cancellationToken)
     {
         string? source = arguments.GetValue(_root) ?? arguments.GetValue(_oci);
         if (source is null)
             return builder;
-        byte[] init = await File.ReadAllBytesAsync(arguments.GetRequiredValue(_init)!, cancellationToken).ConfigureAwait(false);
+        var init = arguments.GetValue(_init) is { } file ? await File.ReadAllBytesAsync(file, cancellationToken).ConfigureAwait(false) : GuestKit.Init;
         ReadOnlyMemory<byte>? module = arguments.GetValue(_nsmModule) is { } path ? await File.ReadAllBytesAsync(path, cancellationToken).ConfigureAwait(false) : null;
         var compression = arguments.GetValue(_gzip) ? RamdiskCompression.Gzip : RamdiskCompression.None;
         try

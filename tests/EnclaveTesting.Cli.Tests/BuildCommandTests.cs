@@ -1,5 +1,6 @@
 using System.Text.Json;
 using EnclaveTesting.Engine.Eif;
+using EnclaveTesting.Engine.Images;
 
 namespace EnclaveTesting.Cli.Tests;
 
@@ -62,6 +63,29 @@ public sealed class BuildCommandTests : IDisposable
         image.Ramdisks.Should().HaveCount(2);
         System.Text.Encoding.ASCII.GetString(image.Ramdisks[0].Data).Should().StartWith("070701").And.Contain("init binary");
         System.Text.Encoding.ASCII.GetString(image.Ramdisks[1].Data).Should().Contain("/bin/server\n--port=5000\n").And.Contain("A=1\n").And.Contain("rootfs/bin/server");
+    }
+
+    [Fact]
+    public async Task Kernel_and_init_are_the_guest_kits_unless_given()
+    {
+        Directory.CreateDirectory(_directory["root/bin"]);
+        File.WriteAllText(_directory["root/bin/server"], "binary");
+
+        var fromRoot = await CommandRun.OfAsync("build", "--root", _directory["root"], "--command", "/bin/server", "--output", _directory["a.eif"]);
+        var fromRamdisk = await CommandRun.OfAsync("build", "--ramdisk", _directory["ramdisk"], "--output", _directory["b.eif"]);
+        var wrong = await CommandRun.OfAsync("build", "--ramdisk", _directory["ramdisk"], "--arch", "aarch64", "--output", _directory["c.eif"]);
+
+        fromRoot.Should().Match<CommandRun>(it => it.ExitCode == ExitCode.Ok && it.Error == "");
+        using var image = EifImage.Open(_directory["a.eif"]);
+        image.Verify();
+        image.Kernel.Data.SequenceEqual(GuestKit.Kernel.Span).Should().BeTrue();
+        image.Ramdisks[0].Data.IndexOf(GuestKit.Init.Span).Should().BePositive();
+        image.Metadata!.BuildMetadata!.KernelVersion.Should().Be(GuestKit.KernelVersion).And.MatchRegex(@"^6\.12\.\d+");
+        fromRamdisk.ExitCode.Should().Be(ExitCode.Ok);
+        using var other = EifImage.Open(_directory["b.eif"]);
+        other.Kernel.Data.SequenceEqual(image.Kernel.Data).Should().BeTrue();
+        wrong.Should().Match<CommandRun>(it => it.ExitCode == ExitCode.Usage && it.Error.Contains("The guest kit is for x86_64"));
+        GuestKit.Licenses.Should().Contain("GNU General Public License");
     }
 
     [Fact]
@@ -136,8 +160,8 @@ public sealed class BuildCommandTests : IDisposable
     [Theory]
     [InlineData("Give either --ramdisk, or --root or --oci.")]
     [InlineData("Give either --ramdisk, or --root or --oci.", "--ramdisk", "r", "--root", "d", "--init", "i", "--command", "c")]
-    [InlineData("--root needs --init and --command.", "--root", "d")]
-    [InlineData("--oci needs --init.", "--oci", "d")]
+    [InlineData("--root needs --command.", "--root", "d")]
+    [InlineData("for another architecture give --kernel and --init", "--oci", "d", "--arch", "aarch64")]
     [InlineData("Give either --root or --oci.", "--oci", "d", "--root", "d")]
     [InlineData("--env goes with --root or --oci only.", "--ramdisk", "r", "--env", "A=1")]
     [InlineData("--gzip goes with --root or --oci only.", "--ramdisk", "r", "--gzip")]
@@ -147,7 +171,7 @@ public sealed class BuildCommandTests : IDisposable
     [InlineData("--metadata", "--ramdisk", "r", "--metadata", "{")]
     public async Task Wrong_usage_is_told(string message, params string[] args)
     {
-        var run = await CommandRun.OfAsync(["build", "--kernel", _directory["kernel"], "--output", _directory["a.eif"], .. args]);
+        var run = await CommandRun.OfAsync(["build", "--output", _directory["a.eif"], .. args]);
 
         run.ExitCode.Should().Be(ExitCode.Usage);
         run.Error.Should().StartWith("enclave: ").And.Contain(message);
