@@ -1,5 +1,6 @@
 using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Devices;
+using EnclaveTesting.Engine.Devices.Nsm;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -28,6 +29,9 @@ public sealed record MicroVmOptions
 
     /// <summary>Receives the console's bytes; null drops them.</summary>
     public ISerialSink? Console { get; init; }
+
+    /// <summary>What the Nitro Security Module knows and how it behaves; null builds a machine without one.</summary>
+    public NsmOptions? Nsm { get; init; } = new();
 
     /// <summary>The clock behind the guest's real-time clock.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;

@@ -1,0 +1,31 @@
+namespace EnclaveTesting.Engine.Devices;
+
+/// <summary>The registers of a 16550A as they are saved.</summary>
+internal sealed record Uart16550State
+{
+    /// <summary>Bytes the receiver's FIFO holds.</summary>
+    public const int FifoSize = 16;
+
+    public byte InterruptEnable { get; set; }
+
+    public byte FifoControl { get; set; }
+
+    public byte LineControl { get; set; }
+
+    public byte ModemControl { get; set; }
+
+    public byte Scratch { get; set; }
+
+    public ushort Divisor { get; set; } = 1;
+
+    /// <summary>Whether "transmitter empty" has not been reported yet.</summary>
+    public bool TransmitterEmptyPending { get; set; }
+
+    public bool Overrun { get; set; }
+
+    public byte[] ReceiveFifo { get; set; } = new byte[FifoSize];
+
+    public int ReceiveStart { get; set; }
+
+    public int ReceiveCount { get; set; }
+}

@@ -1,0 +1,365 @@
+using System.Buffers.Binary;
+using EnclaveTesting.Engine.Devices.Virtio;
+
+namespace EnclaveTesting.Engine.Devices.Vsock;
+
+/// <summary>
+/// The socket device (virtio 1.2, section 5.10; id 19) with the host's end inside: packets from the guest go to connections,
+/// connections take turns in sending. What is held for a guest is bounded: each connection by its window, answers that belong to no
+/// connection by a short queue that stops the guest's sending when it is full.
+/// </summary>
+internal sealed class VsockDevice : IVirtioDevice
+{
+    private const int ReceiveQueue = 0, TransmitQueue = 1;
+    private const ushort QueueSize = 256;
+    private const int MaxReplies = 64;
+    private const int MaxConnections = 65_536;
+    private const int MaxRounds = 16;
+
+    private readonly byte[] _configuration = new byte[sizeof(ulong)];
+    private readonly Dictionary<VsockKey, VsockConnection> _connections = [];
+    private readonly Queue<VsockConnection> _senders = new();
+    private readonly Queue<VsockHeader> _replies = new(MaxReplies);
+    private readonly byte[] _header = new byte[VsockHeader.Size];
+    private IVirtioTransport _transport = null!;
+    private bool _ended;
+
+    public VsockDevice(Cid guestCid)
+    {
+        Host = new VsockHost(guestCid);
+        BinaryPrimitives.WriteUInt64LittleEndian(_configuration, guestCid.Value);
+    }
+
+    /// <summary>The host's end.</summary>
+    public VsockHost Host { get; }
+
+    /// <inheritdoc/>
+    public uint DeviceId => 19;
+
+    /// <inheritdoc/>
+    public ulong Features => 0;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<ushort> QueueSizes { get; } = [QueueSize, QueueSize, QueueSize];
+
+    /// <inheritdoc/>
+    public ReadOnlySpan<byte> Configuration => _configuration;
+
+    /// <inheritdoc/>
+    public void Attach(IVirtioTransport transport) => _transport = transport;
+
+    /// <inheritdoc/>
+    public void Activate() => Transfer();
+
+    /// <inheritdoc/>
+    public void HandleQueue(int queue) => Transfer();
+
+    /// <inheritdoc/>
+    public void DoHostWork()
+    {
+        while (Host.TryTakeAttention(out VsockConnection connection))
+        {
+            connection.TakeAttention();
+            if (connection.State.Phase == VsockPhase.Connecting && !connection.State.Introduced && !connection.WantsAbort)
+                _connections.TryAdd(connection.Key, connection);
+            if (connection.WantsAbort)
+                Abort(connection);
+            else
+                Enqueue(connection);
+        }
+
+        Host.SetConnectionCount(_connections.Count);
+        if (_transport.IsActive)
+            Transfer();
+    }
+
+    /// <inheritdoc/>
+    public void Reset()
+    {
+        // Connects that the old driver has not seen wait for the new one.
+        VsockConnection[] waiting = [.. _connections.Values.Where(connection => connection.State is { Phase: VsockPhase.Connecting, Introduced: false })];
+        foreach (VsockConnection connection in _connections.Values.Except(waiting))
+            connection.Close(new VsockException(VsockError.ConnectionReset, $"{connection.Describe()} was lost: the enclave's driver reset the device."));
+        _connections.Clear();
+        _senders.Clear();
+        _replies.Clear();
+        foreach (VsockConnection connection in waiting)
+        {
+            connection.Queued = false;
+            _connections.Add(connection.Key, connection);
+            Enqueue(connection);
+        }
+
+        Host.SetConnectionCount(_connections.Count);
+    }
+
+    /// <summary>The machine has ended: no packet will come or go. What was received stays readable.</summary>
+    public void MachineEnded(string reason)
+    {
+        if (_ended)
+            return;
+        _ended = true;
+        var failure = new VsockException(VsockError.MachineEnded, $"The enclave ended: {reason}");
+        foreach (VsockConnection connection in _connections.Values)
+            connection.Close(connection.PeerIsGone ? null : failure);
+        _connections.Clear();
+        _senders.Clear();
+        Host.SetConnectionCount(0);
+        Host.End(failure);
+    }
+
+    private void Transfer()
+    {
+        if (_ended)
+            return;
+        // Answers make room for packets and packets make answers; it ends when one side has nothing left or the guest no buffers.
+        // A guest whose other CPU never lets it end must not keep the machine here.
+        int rounds = 0;
+        while (Receive() | Send())
+        {
+            if (++rounds < MaxRounds)
+                continue;
+            Host.Wake();
+            break;
+        }
+
+        if (_transport.IsActive)
+        {
+            _transport.Interrupt(_transport.Queue(TransmitQueue));
+            _transport.Interrupt(_transport.Queue(ReceiveQueue));
+        }
+
+        Host.SetConnectionCount(_connections.Count);
+    }
+
+    /// <summary>Takes the guest's packets; true if there was one.</summary>
+    private bool Receive()
+    {
+        Virtqueue queue = _transport.Queue(TransmitQueue);
+        // One virtqueue's worth at a time, so that sending gets its turn.
+        int taken = 0;
+        while (taken < QueueSize && _replies.Count < MaxReplies && _transport.IsActive && queue.TryPop(out DescriptorChain chain))
+        {
+            taken++;
+            HandlePacket(chain);
+            queue.Push(chain.Head, 0);
+        }
+
+        return taken > 0;
+    }
+
+    /// <summary>Gives the guest what waits for it; true if there was something.</summary>
+    private bool Send()
+    {
+        Virtqueue queue = _transport.Queue(ReceiveQueue);
+        bool any = false;
+        while (_transport.IsActive && TryNext(out VsockConnection? sender, out VsockOperation operation))
+        {
+            if (!queue.HasAvailable())
+            {
+                if (sender is not null)
+                    Enqueue(sender);
+                break;
+            }
+
+            if (!queue.TryPop(out DescriptorChain chain))
+                break;
+            if (chain.WritableLength < VsockHeader.Size)
+            {
+                _transport.Fault($"a receive buffer of {chain.WritableLength} bytes holds no packet header");
+                break;
+            }
+
+            uint length = sender is null ? SendReply(chain) : sender.Produce(operation, chain, Host.GuestCid.Value);
+            queue.Push(chain.Head, length);
+            any = true;
+            if (sender is not null)
+                Enqueue(sender);
+        }
+
+        return any;
+    }
+
+    /// <summary>What is sent next: an answer without a connection, or the connection whose turn it is.</summary>
+    private bool TryNext(out VsockConnection? sender, out VsockOperation operation)
+    {
+        sender = null;
+        operation = VsockOperation.Invalid;
+        if (_replies.Count > 0)
+            return true;
+        while (_senders.TryDequeue(out VsockConnection? connection))
+        {
+            connection.Queued = false;
+            if (connection.NextOperation() is not { } next)
+                continue;
+            sender = connection;
+            operation = next;
+            return true;
+        }
+
+        return false;
+    }
+
+    private uint SendReply(DescriptorChain chain)
+    {
+        _replies.Dequeue().Write(_header);
+        chain.Write(0, _header);
+        return VsockHeader.Size;
+    }
+
+    private void Enqueue(VsockConnection connection)
+    {
+        if (connection.Queued || connection.State.Phase == VsockPhase.Closed)
+            return;
+        connection.Queued = true;
+        _senders.Enqueue(connection);
+    }
+
+    private void HandlePacket(DescriptorChain chain)
+    {
+        if (chain.Read(0, _header) < VsockHeader.Size)
+        {
+            _transport.Fault($"a packet of {chain.ReadableLength} bytes is shorter than its header");
+            return;
+        }
+
+        VsockHeader header = VsockHeader.Read(_header);
+        if (header.Length > chain.ReadableLength - VsockHeader.Size)
+        {
+            _transport.Fault($"a packet announces {header.Length} bytes and carries {chain.ReadableLength - VsockHeader.Size}");
+            return;
+        }
+
+        // Whatever pretends to come from elsewhere is dropped: an answer would not reach its sender.
+        if (header.SourceCid != Host.GuestCid.Value)
+            return;
+        if (header.Type != VsockHeader.StreamType || header.DestinationCid is not (2 or 3))
+        {
+            ReplyReset(header);
+            return;
+        }
+
+        var key = new VsockKey((uint)header.DestinationCid, header.DestinationPort, header.SourcePort);
+        _connections.TryGetValue(key, out VsockConnection? connection);
+        if (header.Operation == VsockOperation.Request)
+            HandleRequest(key, header, connection);
+        else if (connection is null)
+            ReplyReset(header);
+        else
+            HandlePacket(connection, header, chain);
+    }
+
+    private void HandleRequest(VsockKey key, in VsockHeader header, VsockConnection? existing)
+    {
+        if (existing is not null)
+            Forget(existing, Lost(existing, "the enclave opened it anew"));
+        if (Host.FindListener(key.HostPort) is not { } listener || _connections.Count >= MaxConnections)
+        {
+            ReplyReset(header);
+            return;
+        }
+
+        var connection = new VsockConnection(Host, key, VsockPhase.Requested, listener.Options.ReceiveWindow);
+        connection.UpdatePeer(header);
+        if (!listener.TryAdd(new VsockStream(connection)))
+        {
+            connection.Close(null);
+            ReplyReset(header);
+            return;
+        }
+
+        _connections.Add(key, connection);
+        if (!listener.Options.DeferAccept)
+            connection.Accept();
+    }
+
+    private void HandlePacket(VsockConnection connection, in VsockHeader header, DescriptorChain chain)
+    {
+        connection.UpdatePeer(header);
+        switch (header.Operation)
+        {
+            case VsockOperation.Response when connection.State is { Phase: VsockPhase.Connecting, Introduced: true }:
+                connection.Open();
+                break;
+            case VsockOperation.Reset:
+                HandleReset(connection);
+                return;
+            case VsockOperation.Shutdown when connection.State.Phase == VsockPhase.Open:
+                connection.PeerShutdown(header.Flags);
+                if (connection.PeerIsGone)
+                {
+                    // The enclave waits for this answer before it forgets the connection.
+                    ReplyReset(header);
+                    Forget(connection, null);
+                    return;
+                }
+
+                break;
+            case VsockOperation.ReadWrite when connection.State.Phase == VsockPhase.Open && !connection.HostIsGone && (connection.State.PeerShutdown & VsockHeader.ShutdownSend) == 0:
+                if (!connection.Receive(chain, header.Length))
+                {
+                    ReplyReset(header);
+                    Forget(connection, new VsockException(VsockError.ProtocolViolation, $"{connection.Describe()} was reset: the enclave sent {header.Length} bytes without credit for them."));
+                    return;
+                }
+
+                break;
+            case VsockOperation.CreditUpdate:
+                break;
+            case VsockOperation.CreditRequest when connection.State.Phase == VsockPhase.Open:
+                connection.State.CreditUpdateDue = true;
+                break;
+            default:
+                ReplyReset(header);
+                Forget(connection, connection.HostIsGone ? null : Lost(connection, $"the enclave sent {header.Operation} out of turn"));
+                return;
+        }
+
+        Enqueue(connection);
+    }
+
+    private void HandleReset(VsockConnection connection)
+    {
+        VsockException? failure = connection.State switch
+        {
+            { Phase: VsockPhase.Connecting } => new VsockException(VsockError.ConnectionRefused,
+                $"Nobody listens on the enclave's port {connection.Key.GuestPort}: the connection was refused."),
+            // A program that closes after both sides have shut down ends in order.
+            { Shutdown: not 0 } when (connection.State.PeerShutdown & VsockHeader.ShutdownSend) != 0 || connection.HostIsGone => null,
+            _ => Lost(connection, "the enclave reset it"),
+        };
+        Forget(connection, failure);
+    }
+
+    private void Abort(VsockConnection connection)
+    {
+        if (connection.State.Phase == VsockPhase.Closed)
+            return;
+        bool known = connection.State.Phase != VsockPhase.Connecting || connection.State.Introduced;
+        if (known)
+        {
+            VsockKey key = connection.Key;
+            // Not bounded by the guest: the host aborts what it knows, at most once each.
+            _replies.Enqueue(new VsockHeader(key.HostCid, Host.GuestCid.Value, key.HostPort, key.GuestPort, 0, VsockHeader.StreamType, VsockOperation.Reset, 0, 0, 0));
+        }
+
+        Forget(connection, connection.Failure);
+    }
+
+    private void Forget(VsockConnection connection, VsockException? failure)
+    {
+        _connections.Remove(connection.Key);
+        connection.Close(failure);
+    }
+
+    private void ReplyReset(in VsockHeader header)
+    {
+        // A reset is never answered by a reset.
+        if (header.Operation == VsockOperation.Reset)
+            return;
+        _replies.Enqueue(new VsockHeader(header.DestinationCid, header.SourceCid, header.DestinationPort, header.SourcePort, 0, header.Type, VsockOperation.Reset, 0, 0, 0));
+    }
+
+    private static VsockException Lost(VsockConnection connection, string why) =>
+        new(VsockError.ConnectionReset, $"{connection.Describe()} was lost: {why}.");
+}

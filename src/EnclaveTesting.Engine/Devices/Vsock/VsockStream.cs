@@ -1,0 +1,149 @@
+using System.Buffers;
+using System.IO.Pipelines;
+
+namespace EnclaveTesting.Engine.Devices.Vsock;
+
+/// <summary>
+/// One end of a vsock connection with an enclave. Reading and writing may go on at the same time. Disposing sends what was
+/// written, then closes.
+/// </summary>
+public sealed class VsockStream : Stream
+{
+    private const int LargestWrite = 64 * 1024;
+
+    private readonly VsockConnection _connection;
+    private bool _writingCompleted;
+    private int _disposed;
+
+    internal VsockStream(VsockConnection connection) => _connection = connection;
+
+    /// <summary>The host's port.</summary>
+    public uint HostPort => _connection.Key.HostPort;
+
+    /// <summary>The enclave's port.</summary>
+    public uint GuestPort => _connection.Key.GuestPort;
+
+    /// <summary>By which CID the enclave knows this end: 3, or 2 if it connected to that.</summary>
+    public Cid HostCid => new(_connection.Key.HostCid);
+
+    /// <inheritdoc/>
+    public override bool CanRead => Volatile.Read(ref _disposed) == 0;
+
+    /// <inheritdoc/>
+    public override bool CanSeek => false;
+
+    /// <inheritdoc/>
+    public override bool CanWrite => Volatile.Read(ref _disposed) == 0;
+
+    /// <inheritdoc/>
+    public override long Length => throw new NotSupportedException("A connection has no length.");
+
+    /// <inheritdoc/>
+    public override long Position
+    {
+        get => throw new NotSupportedException("A connection has no position.");
+        set => throw new NotSupportedException("A connection has no position.");
+    }
+
+    /// <summary>Answers a connection of a port that defers it; nothing elsewhere.</summary>
+    public void Accept() => _connection.Accept();
+
+    /// <summary>Resets the connection (RST): what is on its way is lost; before <see cref="Accept"/> it is refused.</summary>
+    public void Abort() => _connection.Abort();
+
+    /// <summary>Says that no more will be written (SHUTDOWN of sending); reading goes on.</summary>
+    public void CompleteWriting()
+    {
+        ThrowIfDisposed();
+        _writingCompleted = true;
+        _connection.Output.Complete();
+        _connection.Attend();
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="VsockException">The connection was lost.</exception>
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        ThrowIfDisposed();
+        if (buffer.IsEmpty)
+            return 0;
+        ReadResult result = await _connection.Input.ReadAsync(cancellationToken).ConfigureAwait(false);
+        ReadOnlySequence<byte> data = result.Buffer;
+        if (data.IsEmpty)
+        {
+            _connection.Input.AdvanceTo(data.End);
+            return _connection.Failure is { } failure ? throw new VsockException(failure.Error, failure.Message) : 0;
+        }
+
+        data = data.Slice(0, Math.Min(data.Length, buffer.Length));
+        data.CopyTo(buffer.Span);
+        int count = (int)data.Length;
+        _connection.Input.AdvanceTo(data.End);
+        _connection.Consumed(count);
+        return count;
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="VsockException">The connection was lost, or the enclave no longer receives.</exception>
+    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        ThrowIfDisposed();
+        if (_writingCompleted)
+            throw new InvalidOperationException("CompleteWriting was called: this connection writes no more.");
+        while (!buffer.IsEmpty)
+        {
+            ReadOnlyMemory<byte> piece = buffer[..Math.Min(buffer.Length, LargestWrite)];
+            buffer = buffer[piece.Length..];
+            _connection.Output.Write(piece.Span);
+            ValueTask<FlushResult> flush = _connection.Output.FlushAsync(cancellationToken);
+            // Before waiting for room: the machine has to be told that there is something to take.
+            _connection.Attend();
+            FlushResult result = await flush.ConfigureAwait(false);
+            if (result.IsCompleted)
+                throw Broken();
+        }
+    }
+
+    /// <inheritdoc/>
+    public override int Read(byte[] buffer, int offset, int count) => ReadAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
+
+    /// <inheritdoc/>
+    public override void Write(byte[] buffer, int offset, int count) => WriteAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
+
+    /// <inheritdoc/>
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    /// <inheritdoc/>
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    /// <inheritdoc/>
+    public override void Flush()
+    {
+        // Every write is on its way when it returns.
+    }
+
+    /// <inheritdoc/>
+    public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException("A connection cannot seek.");
+
+    /// <inheritdoc/>
+    public override void SetLength(long value) => throw new NotSupportedException("A connection has no length.");
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing && Interlocked.Exchange(ref _disposed, 1) == 0)
+            _connection.Dispose();
+        base.Dispose(disposing);
+    }
+
+    private VsockException Broken() => _connection.Failure is { } failure
+        ? new VsockException(failure.Error, failure.Message)
+        : new VsockException(VsockError.BrokenPipe, $"{_connection.Describe()} is closed: the enclave no longer receives.");
+
+    private void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
+}
