@@ -198,6 +198,9 @@ public sealed class MicroVm : IAsyncDisposable
             _machine.Join();
         }
 
+        // Where a guest was when it was stopped is what the author of a hanging test wants to know.
+        if (exit.Registers is null && _machine.TryReadRegisters(0, out CpuRegisters registers, out _))
+            exit = exit with { Cpu = 0, Registers = registers };
         _bus.Run(() => _devices.Vsock.MachineEnded(exit.Detail));
         MicroVmLog.Ended(_log, _name, exit.Reason, exit.Detail);
         _exited.TrySetResult(exit);

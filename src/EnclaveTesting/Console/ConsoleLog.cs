@@ -65,6 +65,16 @@ public sealed class ConsoleLog : ISerialSink
         }
     }
 
+    /// <summary>How many lines were completed, dropped ones included.</summary>
+    public long LineCount
+    {
+        get
+        {
+            lock (_lock)
+                return _droppedLines + _lines.Count;
+        }
+    }
+
     /// <summary>The complete lines so far, oldest first.</summary>
     public IReadOnlyList<ConsoleLine> Lines
     {

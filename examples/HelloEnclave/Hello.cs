@@ -1,0 +1,12 @@
+namespace HelloEnclave;
+
+/// <summary>Boots hello.eif once for a test class. The enclave tells its parent on port 9001 when it is ready.</summary>
+public sealed class Hello : EnclaveFixture
+{
+    protected override EnclaveBuilder Configure(EnclaveBuilder enclave) => enclave
+        .WithImage("hello.eif")
+        .WithParent(parent => parent
+            .Port(9001).Expect("ready\n")
+            .Port(7000).Expect("hello from enclave").Reply("hello from the parent\n"))
+        .WaitFor(Wait.ForHeartbeat().And(Wait.ForParentPort(9001)));
+}

@@ -1,0 +1,28 @@
+using Xunit.Abstractions;
+using Xunit.Sdk;
+
+namespace EnclaveTesting.Xunit;
+
+/// <summary>A test whose failure shows the console.</summary>
+public sealed class EnclaveTestCase : XunitTestCase
+{
+    /// <summary>For xUnit, which fills it in from its serialized form.</summary>
+    [Obsolete("Called by the de-serializer; should only be called by deriving classes for de-serialization purposes")]
+    public EnclaveTestCase()
+    {
+    }
+
+    /// <summary>A test case of a method, with the data of a theory's row.</summary>
+    public EnclaveTestCase(IMessageSink diagnosticMessageSink, TestMethodDisplay display, TestMethodDisplayOptions displayOptions, ITestMethod testMethod, object[]? arguments = null)
+        : base(diagnosticMessageSink, display, displayOptions, testMethod, arguments)
+    {
+    }
+
+    /// <inheritdoc/>
+    public override async Task<RunSummary> RunAsync(
+        IMessageSink diagnosticMessageSink, IMessageBus messageBus, object[] constructorArguments, ExceptionAggregator aggregator, CancellationTokenSource cancellationTokenSource)
+    {
+        using var bus = new ConsoleMessageBus(messageBus, constructorArguments);
+        return await base.RunAsync(diagnosticMessageSink, bus, constructorArguments, aggregator, cancellationTokenSource).ConfigureAwait(false);
+    }
+}

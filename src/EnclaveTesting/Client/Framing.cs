@@ -1,0 +1,74 @@
+using System.Buffers;
+using System.Buffers.Binary;
+
+namespace EnclaveTesting;
+
+/// <summary>How messages are told apart on a stream.</summary>
+internal abstract class Framing
+{
+    /// <summary>A message longer than this is a mistake of the other side.</summary>
+    public const int LongestMessage = 64 * 1024 * 1024;
+
+    /// <summary>Each message ends with a line feed.</summary>
+    public static Framing Line { get; } = new LineFraming();
+
+    /// <summary>Each message begins with its length in four bytes, big-endian.</summary>
+    public static Framing Length { get; } = new LengthFraming();
+
+    public abstract void Write(ReadOnlySpan<byte> message, IBufferWriter<byte> output);
+
+    public abstract bool TryRead(ref ReadOnlySequence<byte> received, out byte[] message);
+
+    private sealed class LineFraming : Framing
+    {
+        public override void Write(ReadOnlySpan<byte> message, IBufferWriter<byte> output)
+        {
+            if (message.Contains((byte)'\n'))
+                throw new InvalidDataException("A message with a line feed does not fit on a line.");
+            output.Write(message);
+            output.Write("\n"u8);
+        }
+
+        public override bool TryRead(ref ReadOnlySequence<byte> received, out byte[] message)
+        {
+            message = [];
+            if (received.PositionOf((byte)'\n') is not { } end)
+            {
+                return received.Length <= LongestMessage ? false : throw new InvalidDataException($"A line has more than {LongestMessage} bytes.");
+            }
+
+            message = received.Slice(0, end).ToArray();
+            if (message is [.., (byte)'\r'])
+                message = message[..^1];
+            received = received.Slice(received.GetPosition(1, end));
+            return true;
+        }
+    }
+
+    private sealed class LengthFraming : Framing
+    {
+        public override void Write(ReadOnlySpan<byte> message, IBufferWriter<byte> output)
+        {
+            BinaryPrimitives.WriteInt32BigEndian(output.GetSpan(sizeof(int)), message.Length);
+            output.Advance(sizeof(int));
+            output.Write(message);
+        }
+
+        public override bool TryRead(ref ReadOnlySequence<byte> received, out byte[] message)
+        {
+            message = [];
+            if (received.Length < sizeof(int))
+                return false;
+            Span<byte> prefix = stackalloc byte[sizeof(int)];
+            received.Slice(0, sizeof(int)).CopyTo(prefix);
+            uint length = BinaryPrimitives.ReadUInt32BigEndian(prefix);
+            if (length > LongestMessage)
+                throw new InvalidDataException($"A message announces {length} bytes; at most {LongestMessage} are taken.");
+            if (received.Length - sizeof(int) < length)
+                return false;
+            message = received.Slice(sizeof(int), length).ToArray();
+            received = received.Slice(sizeof(int) + length);
+            return true;
+        }
+    }
+}

@@ -1,0 +1,53 @@
+using System.Text.RegularExpressions;
+
+namespace EnclaveTesting;
+
+/// <summary>The serial console of an enclave: what it printed, in the views that tests ask for.</summary>
+public sealed class EnclaveConsole
+{
+    private readonly SnapshotSettings _snapshots;
+    private long _bootEnd = -1;
+
+    internal EnclaveConsole(ConsoleLog log, SnapshotSettings snapshots)
+    {
+        Log = log;
+        _snapshots = snapshots;
+    }
+
+    /// <summary>Everything behind the views: lines with their times, raw bytes.</summary>
+    public ConsoleLog Log { get; }
+
+    /// <summary>The complete lines so far.</summary>
+    public IReadOnlyList<ConsoleLine> Lines => Log.Lines;
+
+    /// <summary>
+    /// What was printed before the enclave's heartbeat came: the kernel and init. Everything while there was none.
+    /// </summary>
+    public ConsoleView BootLog => new("boot log", Log.Render(0, BootEnd), _snapshots);
+
+    /// <summary>What was printed after the heartbeat: the application. Empty while there was none.</summary>
+    public ConsoleView ApplicationLog => new("application log", BootEnd is { } end ? Log.Render(end) : "", _snapshots);
+
+    /// <summary>All of it.</summary>
+    public ConsoleView All => new("console", Log.Render(), _snapshots);
+
+    private long? BootEnd => Volatile.Read(ref _bootEnd) is var end and >= 0 ? end : null;
+
+    /// <inheritdoc cref="ConsoleLog.WaitForLineAsync(string, TimeSpan?, CancellationToken)"/>
+    public Task<ConsoleLine> WaitForLineAsync(string text, TimeSpan? timeout = null, CancellationToken cancellationToken = default) =>
+        Log.WaitForLineAsync(text, timeout, cancellationToken);
+
+    /// <inheritdoc cref="ConsoleLog.WaitForLineAsync(Regex, TimeSpan?, CancellationToken)"/>
+    public Task<ConsoleLine> WaitForLineAsync(Regex pattern, TimeSpan? timeout = null, CancellationToken cancellationToken = default) =>
+        Log.WaitForLineAsync(pattern, timeout, cancellationToken);
+
+    /// <inheritdoc cref="ConsoleLog.WaitForLineAsync(Func{string, bool}, TimeSpan?, CancellationToken)"/>
+    public Task<ConsoleLine> WaitForLineAsync(Func<string, bool> predicate, TimeSpan? timeout = null, CancellationToken cancellationToken = default) =>
+        Log.WaitForLineAsync(predicate, timeout, cancellationToken);
+
+    /// <summary>Everything that was printed.</summary>
+    public override string ToString() => All.Text;
+
+    /// <summary>Notes that the boot log ends here; the first call counts.</summary>
+    internal void EndBoot() => Interlocked.CompareExchange(ref _bootEnd, Log.LineCount, -1);
+}

@@ -1,0 +1,327 @@
+using System.Diagnostics;
+using EnclaveTesting.Engine.Accelerators;
+using EnclaveTesting.Engine.Devices.Nsm;
+using EnclaveTesting.Engine.Devices.Vsock;
+using EnclaveTesting.Engine.Eif;
+using EnclaveTesting.Engine.Machine;
+
+namespace EnclaveTesting;
+
+/// <summary>
+/// An enclave under test: a microVM in this process with a fake parent, a console and clients. Made by <see cref="EnclaveBuilder"/>,
+/// started once, disposed at the end. Thread-safe.
+/// </summary>
+public sealed class Enclave : IAsyncDisposable
+{
+    private readonly EnclaveOptions _options;
+    private readonly Lock _lock = new();
+    private readonly TaskCompletionSource<VmExit> _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile MicroVm? _machine;
+    private EnclaveCapacity.Lease? _lease;
+    private EnclaveState _state;
+    private long _startedAt;
+    private Task? _disposal;
+    private bool _ready;
+
+    internal Enclave(EnclaveOptions options, ParentBuilder parent)
+    {
+        _options = options;
+        Name = options.Name ?? "enclave";
+        Console = new EnclaveConsole(new ConsoleLog(), options.Snapshots);
+        Parent = new ParentInstance(parent, Console);
+        Wait = options.Wait ?? (parent.HeartbeatBehaviour.IsAnswered ? Wait.ForHeartbeat() : Wait.ForNothing());
+    }
+
+    /// <summary>Raised once when the enclave has ended, for whatever reason.</summary>
+    public event EventHandler<VmExit>? Ended;
+
+    /// <summary>Its name in messages.</summary>
+    public string Name { get; }
+
+    /// <summary>The console.</summary>
+    public EnclaveConsole Console { get; }
+
+    /// <summary>The parent instance.</summary>
+    public ParentInstance Parent { get; }
+
+    /// <summary>Where it stands.</summary>
+    public EnclaveState State
+    {
+        get
+        {
+            lock (_lock)
+                return _state;
+        }
+    }
+
+    /// <summary>Completes, never faults, when the enclave has ended: by itself, stopped or disposed.</summary>
+    public Task<VmExit> Exited => _exited.Task;
+
+    /// <summary>How long it took from <see cref="StartAsync"/>'s call to the first instruction, to the heartbeat and so on.</summary>
+    public EnclaveTimings Timings { get; private set; } = new();
+
+    /// <summary>What executes it; after the start.</summary>
+    public Accelerator Accelerator => Machine.Accelerator;
+
+    /// <summary>Why that, in words; after the start.</summary>
+    public string AcceleratorReason => Machine.AcceleratorReason;
+
+    /// <summary>The image's PCRs; after the start.</summary>
+    public EifMeasurements Measurements => Machine.Measurements;
+
+    /// <summary>The security module's registers now; after the start.</summary>
+    /// <exception cref="InvalidOperationException">The enclave was not started, or has no security module.</exception>
+    public PcrSnapshot Pcrs => Machine.Pcrs ?? throw new InvalidOperationException($"{Name} has no security module.");
+
+    /// <summary>What is wrong with the attestation documents from now on; after the start.</summary>
+    public AttestationFaults AttestationFaults
+    {
+        get => Machine.AttestationFaults;
+        set => Machine.AttestationFaults = value;
+    }
+
+    /// <summary>The engine's machine, for what this class does not show; after the start.</summary>
+    /// <exception cref="InvalidOperationException">The enclave was not started.</exception>
+    public MicroVm Machine => _machine ?? throw new InvalidOperationException($"{Name} was not started: call {nameof(StartAsync)} first.");
+
+    internal Wait Wait { get; }
+
+    internal TimeSpan OperationTimeout => _options.OperationTimeout;
+
+    /// <summary>Boots the enclave and waits until it is ready.</summary>
+    /// <exception cref="EnclaveBootException">It did not become ready: the message has the phase, what was awaited and seen, and the console's tail.</exception>
+    /// <exception cref="InvalidOperationException">It was started before.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken = default)
+    {
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_disposal is not null, this);
+            if (_state != EnclaveState.Created)
+                throw new InvalidOperationException($"{Name} was started before; build another one.");
+            _state = EnclaveState.Starting;
+        }
+
+        _startedAt = Stopwatch.GetTimestamp();
+        try
+        {
+            await BootAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            await DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>Stops the enclave wherever it is, as terminating it on EC2 does.</summary>
+    /// <returns>How it ended; its own end, if that was first.</returns>
+    public async Task<VmExit> StopAsync()
+    {
+        if (_machine is { } machine)
+            await machine.StopAsync().ConfigureAwait(false);
+        else
+            throw new InvalidOperationException($"{Name} was not started.");
+        return await Exited.ConfigureAwait(false);
+    }
+
+    /// <summary>Waits until the enclave ends by itself.</summary>
+    /// <exception cref="EnclaveTimeoutException">It did not in time.</exception>
+    public async Task<VmExit> WaitForExitAsync(TimeSpan? timeout = null, CancellationToken cancellationToken = default)
+    {
+        TimeSpan limit = timeout ?? OperationTimeout;
+        try
+        {
+            return await Exited.WaitAsync(limit, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            throw new EnclaveTimeoutException($"the end of {Name}", limit, Console.Log.Tail());
+        }
+    }
+
+    /// <summary>Connects to a port of the enclave, as its parent does.</summary>
+    /// <exception cref="VsockException">Nobody listens there.</exception>
+    /// <exception cref="EnclaveExitedException">The enclave has ended.</exception>
+    /// <exception cref="EnclaveTimeoutException">The enclave did not answer in time.</exception>
+    public async Task<EnclaveConnection> ConnectAsync(uint port, CancellationToken cancellationToken = default) =>
+        new(this, await ConnectStreamAsync(port, cancellationToken).ConfigureAwait(false), OperationTimeout);
+
+    /// <summary>Connects to a port and gives the plain stream.</summary>
+    /// <inheritdoc cref="ConnectAsync"/>
+    public async Task<VsockStream> ConnectStreamAsync(uint port, CancellationToken cancellationToken = default)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(OperationTimeout);
+        try
+        {
+            return await Machine.Vsock.ConnectAsync(port, deadline.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new EnclaveTimeoutException($"a connection to port {port} of {Name}", OperationTimeout, Console.Log.Tail());
+        }
+        catch (VsockException exception) when (exception.Error == VsockError.MachineEnded)
+        {
+            throw new EnclaveExitedException($"a connection to port {port} of {Name}", await Exited.ConfigureAwait(false), Console.Log.Tail());
+        }
+    }
+
+    /// <summary>A client for requests and replies on a port; it connects with the first request.</summary>
+    /// <param name="port">The enclave's port.</param>
+    /// <param name="codec">How messages become bytes.</param>
+    public EnclaveClient<TRequest, TReply> Client<TRequest, TReply>(uint port, Codec codec) => new(this, port, codec);
+
+    /// <summary>An HTTP client whose connections go to a port of the enclave; the host name in its addresses means nothing.</summary>
+    public HttpClient CreateHttpClient(uint port) => EnclaveHttp.CreateClient(this, port);
+
+    /// <summary>Stops the enclave and gives back all that it used.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        Task disposal;
+        lock (_lock)
+            disposal = _disposal ??= ReleaseAsync();
+        await disposal.ConfigureAwait(false);
+    }
+
+    /// <summary>Name and state.</summary>
+    public override string ToString() => $"{Name} ({State})";
+
+    internal BootPhase Phase
+    {
+        get
+        {
+            if (_machine is null || _startedAt == 0)
+                return BootPhase.NotStarted;
+            if (_ready)
+                return BootPhase.Ready;
+            if (Parent.HasHeartbeat)
+                return BootPhase.HeartbeatReceived;
+            return Console.Log.ByteCount > 0 ? BootPhase.Booting : BootPhase.Silent;
+        }
+    }
+
+    private async Task BootAsync(CancellationToken cancellationToken)
+    {
+        using var progress = new BootProgress(this);
+        MicroVm machine;
+        try
+        {
+            machine = await CreateMachineAsync(progress, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is not (OperationCanceledException or EnclaveException))
+        {
+            throw new EnclaveBootException($"{Name} could not be started: {exception.Message}", BootPhase.NotStarted, timedOut: false, exit: null, "", exception);
+        }
+
+        _ = WatchExitAsync(machine);
+        Parent.Start(machine.Vsock);
+        foreach (Func<Enclave, CancellationToken, Task> hook in _options.BeforeStart)
+            await hook(this, cancellationToken).ConfigureAwait(false);
+        Timings = Timings with { Created = Stopwatch.GetElapsedTime(_startedAt) };
+        machine.Start();
+        await WaitUntilReadyAsync(progress, cancellationToken).ConfigureAwait(false);
+        foreach (Func<Enclave, CancellationToken, Task> hook in _options.AfterStart)
+            await hook(this, cancellationToken).ConfigureAwait(false);
+        _ready = true;
+        Timings = Timings with { Ready = Stopwatch.GetElapsedTime(_startedAt) };
+        lock (_lock)
+        {
+            if (_state == EnclaveState.Starting)
+                _state = EnclaveState.Running;
+        }
+    }
+
+    private async Task<MicroVm> CreateMachineAsync(BootProgress progress, CancellationToken cancellationToken)
+    {
+        using EifImage image = await _options.Image!.OpenAsync(cancellationToken).ConfigureAwait(false);
+        long memory = (_options.MemoryMiB << 20) ?? (image.DefaultMemory > 0 ? image.DefaultMemory : EifBuilder.DefaultMemory);
+        int cpus = _options.Cpus ?? (int)Math.Clamp(image.DefaultCpus, 1, 32);
+        progress.Doing("waiting for other enclaves to give back CPUs and memory");
+        _lease = await EnclaveCapacity.Shared.AcquireAsync(cpus, memory, cancellationToken).ConfigureAwait(false);
+        progress.Doing("loading the image");
+        var options = new MicroVmOptions
+        {
+            MemoryBytes = _options.MemoryMiB << 20,
+            Cpus = _options.Cpus,
+            GuestCid = _options.Cid,
+            ExtraCommandLine = _options.CommandLine,
+            ExtraInitrd = _options.Initrd,
+            Accelerator = _options.Accelerator,
+            Console = Console.Log,
+            Nsm = _options.Nsm,
+            LoggerFactory = _options.LoggerFactory,
+        };
+        return _machine = await Task.Run(() => MicroVm.Create(image, options), cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task WaitUntilReadyAsync(BootProgress progress, CancellationToken cancellationToken)
+    {
+        progress.Doing("booting");
+        var report = new WaitReport();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        stop.CancelAfter(_options.StartupTimeout);
+        Task waiting = Wait.RunAsync(this, report, stop.Token);
+        Task first = await Task.WhenAny(waiting, Exited).ConfigureAwait(false);
+        // An enclave whose end is what was awaited ends both.
+        if (first == Exited && Wait.ToleratesExit)
+            first = waiting;
+        if (first == waiting && waiting.IsCompletedSuccessfully)
+            return;
+
+        bool ended = first == Exited;
+        bool timedOut = !ended && stop.IsCancellationRequested;
+        await stop.CancelAsync().ConfigureAwait(false);
+        Exception? cause = await FailureOf(waiting).ConfigureAwait(false);
+        cancellationToken.ThrowIfCancellationRequested();
+        BootPhase phase = Phase;
+        VmExit exit = await StopAsync().ConfigureAwait(false);
+        string why = ended ? $"{Name} ended before it was ready"
+            : timedOut ? $"{Name} was not ready within {Text.Duration(_options.StartupTimeout)}"
+            : $"{Name} did not become ready: {cause?.Message}";
+        string tail = Console.Log.Tail();
+        throw new EnclaveBootException(
+            $"{why} (phase: {phase}).\n{report}\n{Text.Exit(exit)}\n{Text.ConsoleTail(tail)}", phase, timedOut, exit, tail, cause is OperationCanceledException ? null : cause);
+    }
+
+    private static async Task<Exception?> FailureOf(Task task)
+    {
+        try
+        {
+            await task.ConfigureAwait(false);
+            return null;
+        }
+        catch (Exception exception)
+        {
+            return exception;
+        }
+    }
+
+    private async Task WatchExitAsync(MicroVm machine)
+    {
+        VmExit exit = await machine.Exited.ConfigureAwait(false);
+        Timings = Timings with { Exited = Stopwatch.GetElapsedTime(_startedAt) };
+        lock (_lock)
+        {
+            if (_state != EnclaveState.Disposed)
+                _state = EnclaveState.Exited;
+        }
+
+        Console.Log.Complete(awaited => new EnclaveExitedException(awaited, exit, Console.Log.Tail()));
+        _exited.TrySetResult(exit);
+        Ended?.Invoke(this, exit);
+    }
+
+    private async Task ReleaseAsync()
+    {
+        // Not under the caller's lock.
+        await Task.Yield();
+        if (_machine is { } machine)
+            await machine.DisposeAsync().ConfigureAwait(false);
+        await Parent.StopAsync().ConfigureAwait(false);
+        _lease?.Dispose();
+        lock (_lock)
+            _state = EnclaveState.Disposed;
+        if (_machine is null)
+            _exited.TrySetResult(new VmExit(VmExitReason.Stopped, $"{Name} was never started."));
+    }
+}

@@ -1,0 +1,199 @@
+using System.Diagnostics;
+using EnclaveTesting.Engine.Accelerators;
+using EnclaveTesting.Engine.Boot;
+using EnclaveTesting.Engine.Devices.Nsm;
+using EnclaveTesting.Engine.Devices.Vsock;
+using EnclaveTesting.Engine.Eif;
+using Microsoft.Extensions.Logging;
+
+namespace EnclaveTesting;
+
+/// <summary>
+/// Says how to run an enclave image. Immutable: every method gives a new builder, so a common one can be kept and varied. Mistakes are
+/// reported by <see cref="Build"/>, all at once.
+/// </summary>
+[DebuggerDisplay("{Options}")]
+public sealed class EnclaveBuilder
+{
+    private const long MaximumMemoryMiB = 1L << 22;
+
+    /// <summary>Starts with the defaults of a Nitro enclave and no image.</summary>
+    public EnclaveBuilder()
+        : this(new EnclaveOptions())
+    {
+    }
+
+    private EnclaveBuilder(EnclaveOptions options) => Options = options;
+
+    internal EnclaveOptions Options { get; }
+
+    /// <summary>Takes the image (EIF) from a file; a relative path is looked for beside the test's binaries, then in the current directory.</summary>
+    public EnclaveBuilder WithImage(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return With(Options with { Image = EnclaveImageSource.FromFile(path), Name = Options.Name ?? Path.GetFileNameWithoutExtension(path) });
+    }
+
+    /// <summary>Takes the image from memory; the bytes are not copied.</summary>
+    public EnclaveBuilder WithImage(ReadOnlyMemory<byte> image) => With(Options with { Image = EnclaveImageSource.FromBytes(image) });
+
+    /// <summary>Takes the image from a stream, which is read to its end when the enclave starts and stays open.</summary>
+    public EnclaveBuilder WithImage(Stream image)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        return With(Options with { Image = EnclaveImageSource.FromStream(image) });
+    }
+
+    /// <summary>Builds the image when the enclave starts.</summary>
+    public EnclaveBuilder WithImage(EifBuilder image)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        return With(Options with { Image = EnclaveImageSource.FromBuilder(image) });
+    }
+
+    /// <summary>Names the enclave in messages; by default the image's file name.</summary>
+    public EnclaveBuilder WithName(string name)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        return With(Options with { Name = name });
+    }
+
+    /// <summary>Sets the memory in MiB instead of the image's default.</summary>
+    public EnclaveBuilder WithMemory(long mebibytes) => With(Options with { MemoryMiB = mebibytes });
+
+    /// <summary>Sets the number of vCPUs, 1 to 32, instead of the image's default.</summary>
+    public EnclaveBuilder WithCpus(int cpus) => With(Options with { Cpus = cpus });
+
+    /// <summary>Sets the enclave's CID, 4 or higher; 16 by default. Enclaves side by side may have the same.</summary>
+    public EnclaveBuilder WithCid(uint cid) => With(Options with { Cid = cid });
+
+    /// <summary>Appends text to the image's kernel command line; repeated calls append more.</summary>
+    public EnclaveBuilder WithCommandLine(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return With(Options with { CommandLine = Options.CommandLine is { Length: > 0 } before ? before + " " + text : text });
+    }
+
+    /// <summary>Appends a ramdisk to the image's own; its files replace theirs.</summary>
+    public EnclaveBuilder WithInitrd(ReadOnlyMemory<byte> initrd) => With(Options with { Initrd = initrd });
+
+    /// <summary>Says what executes the guest; <see cref="Accelerator.Auto"/> by default.</summary>
+    public EnclaveBuilder WithAccelerator(Accelerator accelerator) => With(Options with { Accelerator = accelerator });
+
+    /// <summary>Sets what the security module knows: instance, role, registers, signing authority, faults.</summary>
+    public EnclaveBuilder WithNsm(NsmOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return With(Options with { Nsm = options });
+    }
+
+    /// <summary>Leaves the security module out.</summary>
+    public EnclaveBuilder WithoutNsm() => With(Options with { Nsm = null });
+
+    /// <summary>Runs the enclave in debug mode: its attestation documents show zeroes for PCR0, 1, 2 and 8.</summary>
+    public EnclaveBuilder WithDebugMode(bool debug = true) => With(Options with { Nsm = (Options.Nsm ?? new NsmOptions()) with { DebugMode = debug } });
+
+    /// <summary>Says what the parent does; repeated calls add to it.</summary>
+    public EnclaveBuilder WithParent(Action<ParentBuilder> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        return With(Options with { Parent = [.. Options.Parent, configure] });
+    }
+
+    /// <summary>
+    /// Says when the enclave is ready. By default when its heartbeat has come; at once if the parent is told not to answer the heartbeat.
+    /// </summary>
+    public EnclaveBuilder WaitFor(Wait wait)
+    {
+        ArgumentNullException.ThrowIfNull(wait);
+        return With(Options with { Wait = wait });
+    }
+
+    /// <summary>Sets how long the enclave may take to become ready; 60 seconds by default.</summary>
+    public EnclaveBuilder WithStartupTimeout(TimeSpan timeout) => With(Options with { StartupTimeout = timeout });
+
+    /// <summary>Sets how long each operation of a client may take; 30 seconds by default.</summary>
+    public EnclaveBuilder WithOperationTimeout(TimeSpan timeout) => With(Options with { OperationTimeout = timeout });
+
+    /// <summary>Changes how the console's views become snapshots.</summary>
+    public EnclaveBuilder WithSnapshots(Func<SnapshotSettings, SnapshotSettings> change)
+    {
+        ArgumentNullException.ThrowIfNull(change);
+        return With(Options with { Snapshots = change(Options.Snapshots) });
+    }
+
+    /// <summary>Says where the engine logs.</summary>
+    public EnclaveBuilder WithLogger(ILoggerFactory loggerFactory)
+    {
+        ArgumentNullException.ThrowIfNull(loggerFactory);
+        return With(Options with { LoggerFactory = loggerFactory });
+    }
+
+    /// <summary>Runs a function when the parent's ports are open and before the enclave's first instruction.</summary>
+    public EnclaveBuilder BeforeStart(Func<Enclave, CancellationToken, Task> hook)
+    {
+        ArgumentNullException.ThrowIfNull(hook);
+        return With(Options with { BeforeStart = [.. Options.BeforeStart, hook] });
+    }
+
+    /// <summary>Runs a function when the enclave is ready, before <see cref="Enclave.StartAsync"/> returns.</summary>
+    public EnclaveBuilder AfterStart(Func<Enclave, CancellationToken, Task> hook)
+    {
+        ArgumentNullException.ThrowIfNull(hook);
+        return With(Options with { AfterStart = [.. Options.AfterStart, hook] });
+    }
+
+    /// <summary>Checks everything and gives an enclave that can be started.</summary>
+    /// <exception cref="EnclaveConfigurationException">Something is missing or impossible.</exception>
+    public Enclave Build()
+    {
+        var problems = new List<string>();
+        if (Options.Image is null)
+            problems.Add($"There is no image: call {nameof(WithImage)}.");
+        else if (Options.Image.FindProblem() is { } problem)
+            problems.Add(problem);
+        if (Options.MemoryMiB is < 2 or > MaximumMemoryMiB)
+            problems.Add($"{Options.MemoryMiB} MiB are no memory for an enclave: at least 2, at most {MaximumMemoryMiB}.");
+        if (Options.Cpus is < 1 or > MpTable.MaximumCpus)
+            problems.Add($"An enclave has 1 to {MpTable.MaximumCpus} vCPUs, not {Options.Cpus}.");
+        if (new Cid(Options.Cid).WhyNotForGuests is { } cid)
+            problems.Add(cid);
+        if (!Enum.IsDefined(Options.Accelerator))
+            problems.Add($"There is no accelerator {Options.Accelerator}.");
+        if (Options.StartupTimeout <= TimeSpan.Zero)
+            problems.Add($"A startup timeout of {Options.StartupTimeout} is no time.");
+        if (Options.OperationTimeout <= TimeSpan.Zero)
+            problems.Add($"An operation timeout of {Options.OperationTimeout} is no time.");
+        ParentBuilder parent = BuildParent(problems);
+        try
+        {
+            Options.Nsm?.Validate();
+        }
+        catch (ArgumentException exception)
+        {
+            problems.Add(exception.Message);
+        }
+
+        return problems.Count == 0 ? new Enclave(Options, parent) : throw new EnclaveConfigurationException(problems);
+    }
+
+    private ParentBuilder BuildParent(List<string> problems)
+    {
+        var parent = new ParentBuilder();
+        foreach (Action<ParentBuilder> configure in Options.Parent)
+        {
+            try
+            {
+                configure(parent);
+            }
+            catch (ArgumentException exception)
+            {
+                problems.Add(exception.Message);
+            }
+        }
+
+        return parent;
+    }
+
+    private static EnclaveBuilder With(EnclaveOptions options) => new(options);
+}

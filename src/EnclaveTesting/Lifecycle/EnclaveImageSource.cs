@@ -1,0 +1,42 @@
+using EnclaveTesting.Engine.Eif;
+
+namespace EnclaveTesting;
+
+/// <summary>Where an enclave's image comes from.</summary>
+/// <param name="Description">For messages.</param>
+/// <param name="FindProblem">What is wrong with it before it is read; null if nothing.</param>
+/// <param name="OpenAsync">Reads it; the caller disposes it.</param>
+internal sealed record EnclaveImageSource(string Description, Func<string?> FindProblem, Func<CancellationToken, Task<EifImage>> OpenAsync)
+{
+    /// <summary>A file; a relative path is looked for beside the test's binaries, then in the current directory.</summary>
+    public static EnclaveImageSource FromFile(string path)
+    {
+        string[] candidates = Path.IsPathRooted(path) ? [path] : [Path.Combine(AppContext.BaseDirectory, path), Path.GetFullPath(path)];
+        string? Find() => Array.Find(candidates, File.Exists);
+        return new EnclaveImageSource(
+            path,
+            () => Find() is null ? $"There is no image {string.Join(" and no ", candidates.Distinct())}." : null,
+            _ => Task.FromResult(EifImage.Open(Find() ?? candidates[0])));
+    }
+
+    /// <summary>Bytes in memory.</summary>
+    public static EnclaveImageSource FromBytes(ReadOnlyMemory<byte> bytes) =>
+        new($"an image of {bytes.Length} bytes", () => null, _ => Task.FromResult(EifImage.Load(bytes)));
+
+    /// <summary>An image that is built when it is needed.</summary>
+    public static EnclaveImageSource FromBuilder(EifBuilder builder) =>
+        new("an image being built", () => null, _ => Task.FromResult(EifImage.Load(builder.Build())));
+
+    /// <summary>A stream, which is read once and whole when the first enclave starts.</summary>
+    public static EnclaveImageSource FromStream(Stream stream)
+    {
+        var bytes = new Lazy<Task<ReadOnlyMemory<byte>>>(async () =>
+        {
+            using var copy = new MemoryStream();
+            await stream.CopyToAsync(copy).ConfigureAwait(false);
+            return copy.GetBuffer().AsMemory(0, (int)copy.Length);
+        });
+        return new EnclaveImageSource("a stream", () => stream.CanRead ? null : "The image's stream cannot be read.",
+            async token => EifImage.Load(await bytes.Value.WaitAsync(token).ConfigureAwait(false)));
+    }
+}

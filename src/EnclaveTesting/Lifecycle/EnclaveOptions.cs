@@ -1,0 +1,44 @@
+using EnclaveTesting.Engine.Accelerators;
+using EnclaveTesting.Engine.Devices.Nsm;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace EnclaveTesting;
+
+/// <summary>All that a builder was told.</summary>
+internal sealed record EnclaveOptions
+{
+    public EnclaveImageSource? Image { get; init; }
+
+    public string? Name { get; init; }
+
+    public long? MemoryMiB { get; init; }
+
+    public int? Cpus { get; init; }
+
+    public uint Cid { get; init; } = 16;
+
+    public string? CommandLine { get; init; }
+
+    public ReadOnlyMemory<byte> Initrd { get; init; }
+
+    public Accelerator Accelerator { get; init; }
+
+    public NsmOptions? Nsm { get; init; } = new();
+
+    public IReadOnlyList<Action<ParentBuilder>> Parent { get; init; } = [];
+
+    public Wait? Wait { get; init; }
+
+    public TimeSpan StartupTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    public TimeSpan OperationTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    public SnapshotSettings Snapshots { get; init; } = SnapshotSettings.Default;
+
+    public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
+
+    public IReadOnlyList<Func<Enclave, CancellationToken, Task>> BeforeStart { get; init; } = [];
+
+    public IReadOnlyList<Func<Enclave, CancellationToken, Task>> AfterStart { get; init; } = [];
+}

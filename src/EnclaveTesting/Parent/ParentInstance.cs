@@ -1,0 +1,333 @@
+using System.Diagnostics;
+using System.Text;
+using EnclaveTesting.Engine.Devices.Vsock;
+
+namespace EnclaveTesting;
+
+/// <summary>The parent instance of one enclave, CID 3: answers the heartbeat, runs the scripts of its ports, and remembers what happened.</summary>
+public sealed class ParentInstance
+{
+    private readonly IReadOnlyList<ParentPort> _ports;
+    private readonly Heartbeat _heartbeat;
+    private readonly EnclaveConsole _console;
+    private readonly Lock _lock = new();
+    private readonly List<ParentConnection> _connections = [];
+    private readonly List<Task> _tasks = [];
+    private readonly List<VsockListener> _listeners = [];
+    private readonly CancellationTokenSource _stop = new();
+    private readonly TaskCompletionSource<TimeSpan> _heartbeatSeen = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private VsockHost? _host;
+    private long _started;
+
+    internal ParentInstance(ParentBuilder builder, EnclaveConsole console)
+    {
+        _ports = [.. builder.Ports];
+        _heartbeat = builder.HeartbeatBehaviour;
+        _console = console;
+    }
+
+    /// <summary>The connections so far, oldest first; heartbeats included.</summary>
+    public IReadOnlyList<ParentConnection> Connections
+    {
+        get
+        {
+            lock (_lock)
+                return [.. _connections];
+        }
+    }
+
+    /// <summary>Whether the enclave's heartbeat has come.</summary>
+    public bool HasHeartbeat => _heartbeatSeen.Task.IsCompletedSuccessfully;
+
+    /// <summary>When the heartbeat's byte came, since the enclave was started; null before.</summary>
+    public TimeSpan? HeartbeatAt => HasHeartbeat ? _heartbeatSeen.Task.Result : null;
+
+    internal Task HeartbeatSeen => _heartbeatSeen.Task;
+
+    /// <summary>The connections to one port so far.</summary>
+    public IReadOnlyList<ParentConnection> ConnectionsTo(uint port) => [.. Connections.Where(connection => connection.Port == port)];
+
+    /// <summary>Opens a port that no script has, for a test that wants to hold the connections itself. Close it by disposing it.</summary>
+    /// <exception cref="InvalidOperationException">The port is taken, or the enclave was not started.</exception>
+    public VsockListener Listen(uint port, VsockListenOptions? options = null) =>
+        (_host ?? throw new InvalidOperationException("The enclave was not started.")).Listen(port, options);
+
+    /// <summary>Waits until a connection to a port has done all that the port's script expects.</summary>
+    /// <exception cref="EnclaveTimeoutException">None did in time.</exception>
+    /// <exception cref="ParentExpectationException">One did something else.</exception>
+    public async Task<ParentConnection> WaitForConnectionAsync(uint port, TimeSpan? timeout = null, CancellationToken cancellationToken = default)
+    {
+        TimeSpan limit = timeout ?? ConsoleLog.DefaultTimeout;
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(limit);
+        try
+        {
+            return await WaitForConnectionAsync(port, deadline.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new EnclaveTimeoutException($"a connection to the parent's port {port} ({Describe(port)})", limit, _console.Log.Tail());
+        }
+    }
+
+    /// <summary>
+    /// Checks that the enclave did everything the scripts expect, and nothing else on their ports; waits a little for what is under way.
+    /// </summary>
+    /// <exception cref="ParentExpectationException">It did not; the message lists all that is wrong.</exception>
+    public async Task VerifyAllAsync(TimeSpan? patience = null)
+    {
+        using var deadline = new CancellationTokenSource(patience ?? TimeSpan.FromSeconds(5));
+        string problems;
+        while ((problems = FindProblems(out bool mayStillCome)).Length > 0 && mayStillCome)
+        {
+            Task changed;
+            lock (_lock)
+                changed = _changed.Task;
+            // What changed between looking and taking the task is seen by looking again.
+            if (FindProblems(out _) != problems)
+                continue;
+            try
+            {
+                await changed.WaitAsync(deadline.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                break;
+            }
+        }
+
+        if (problems.Length > 0)
+            throw new ParentExpectationException("The enclave did not do what the parent expects:\n" + problems);
+    }
+
+    /// <summary>All connections, a line each.</summary>
+    public override string ToString() => string.Join('\n', Connections);
+
+    internal string Describe(uint port)
+    {
+        IReadOnlyList<ParentConnection> connections = ConnectionsTo(port);
+        return connections.Count == 0 ? "nobody connected" : string.Join("; ", connections);
+    }
+
+    internal void Start(VsockHost host)
+    {
+        _host = host;
+        _started = Stopwatch.GetTimestamp();
+        if (!_heartbeat.IsRefused)
+            Serve(host.Listen(Heartbeat.Port), AnswerHeartbeatAsync);
+        foreach (ParentPort port in _ports)
+        {
+            var options = new VsockListenOptions { DeferAccept = port.Refuses || port.NeverAnswers, ReceiveWindow = port.ReceiveWindow };
+            Serve(host.Listen(port.Number, options), (peer, connection) => RunScriptAsync(port, peer, connection));
+        }
+    }
+
+    internal async Task<ParentConnection> WaitForConnectionAsync(uint port, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            Task changed;
+            lock (_lock)
+                changed = _changed.Task;
+            foreach (ParentConnection connection in ConnectionsTo(port))
+            {
+                if (connection.Satisfied.IsFaulted)
+                    throw new ParentExpectationException($"On the parent's {connection}", connection.Failure);
+                if (connection.Satisfied.IsCompletedSuccessfully)
+                    return connection;
+            }
+
+            await changed.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    internal async Task StopAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        Task[] tasks;
+        lock (_lock)
+        {
+            foreach (VsockListener listener in _listeners)
+                listener.Dispose();
+            tasks = [.. _tasks];
+        }
+
+        await Task.WhenAll(tasks).ConfigureAwait(false);
+        _heartbeatSeen.TrySetCanceled();
+        Changed();
+    }
+
+    private void Serve(VsockListener listener, Func<ParentPeer, ParentConnection, Task> handle)
+    {
+        lock (_lock)
+        {
+            _listeners.Add(listener);
+            _tasks.Add(Task.Run(() => AcceptAsync(listener, handle)));
+        }
+    }
+
+    private async Task AcceptAsync(VsockListener listener, Func<ParentPeer, ParentConnection, Task> handle)
+    {
+        int number = 0;
+        while (true)
+        {
+            VsockStream stream;
+            try
+            {
+                stream = await listener.AcceptAsync(_stop.Token).ConfigureAwait(false);
+            }
+            catch (Exception exception) when (exception is OperationCanceledException or VsockException or ObjectDisposedException)
+            {
+                // The enclave is gone, or the test is over.
+                return;
+            }
+
+            var peer = new ParentPeer(stream);
+            var connection = new ParentConnection(peer, ++number, Stopwatch.GetElapsedTime(_started));
+            lock (_lock)
+            {
+                _connections.Add(connection);
+                _tasks.RemoveAll(task => task.IsCompletedSuccessfully);
+                _tasks.Add(Task.Run(() => RunAsync(stream, peer, connection, handle)));
+            }
+
+            Changed();
+        }
+    }
+
+    private async Task RunAsync(VsockStream stream, ParentPeer peer, ParentConnection connection, Func<ParentPeer, ParentConnection, Task> handle)
+    {
+        try
+        {
+            await handle(peer, connection).ConfigureAwait(false);
+            if (connection.State == ParentConnectionState.Open)
+                connection.End(ParentConnectionState.Completed);
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // The test is over; whether something was missing, the script's expectations tell.
+            connection.End(connection.Satisfied.IsCompletedSuccessfully ? ParentConnectionState.Completed : ParentConnectionState.Failed,
+                connection.Satisfied.IsCompletedSuccessfully ? null : new ParentExpectationException("The enclave ended before it had done what was expected."));
+        }
+        catch (VsockException exception) when (exception.Error == VsockError.MachineEnded && connection.Satisfied.IsCompletedSuccessfully)
+        {
+            connection.End(ParentConnectionState.Completed);
+        }
+        catch (Exception exception)
+        {
+            // A script's mismatch, or whatever a handler threw: the enclave sees a reset, the author the report.
+            peer.Abort();
+            connection.End(ParentConnectionState.Failed, exception);
+        }
+        finally
+        {
+            await stream.DisposeAsync().ConfigureAwait(false);
+            Changed();
+        }
+    }
+
+    private async Task AnswerHeartbeatAsync(ParentPeer peer, ParentConnection connection)
+    {
+        connection.Enter("heartbeat");
+        byte[] beat = await peer.ReadExactlyAsync(1, _stop.Token).ConfigureAwait(false);
+        // Before the answer: what the enclave prints after it belongs to the application.
+        _console.EndBoot();
+        if (beat[0] != Heartbeat.Beat)
+            throw new ParentExpectationException($"Expected the heartbeat 0x{Heartbeat.Beat:x2}, received 0x{beat[0]:x2}.");
+        _heartbeatSeen.TrySetResult(Stopwatch.GetElapsedTime(_started));
+        connection.Satisfy();
+        Changed();
+        if (_heartbeat.Delay > TimeSpan.Zero)
+            await Task.Delay(_heartbeat.Delay, _stop.Token).ConfigureAwait(false);
+        if (_heartbeat.Answer is byte answer)
+            await peer.WriteAsync(new[] { answer }, _stop.Token).ConfigureAwait(false);
+        if (!_heartbeat.Closes)
+            await Task.Delay(Timeout.Infinite, _stop.Token).ConfigureAwait(false);
+    }
+
+    private async Task RunScriptAsync(ParentPort port, ParentPeer peer, ParentConnection connection)
+    {
+        if (port.Refuses)
+        {
+            peer.Abort();
+            connection.End(ParentConnectionState.Refused);
+            return;
+        }
+
+        if (port.NeverAnswers)
+        {
+            connection.End(ParentConnectionState.Refused);
+            await Task.Delay(Timeout.Infinite, _stop.Token).ConfigureAwait(false);
+        }
+
+        int expectations = port.Steps.Count(step => step.IsExpectation);
+        do
+        {
+            int left = expectations;
+            foreach (ParentStep step in port.Steps)
+            {
+                if (left == 0)
+                    Satisfy(connection);
+                connection.Enter(step.Description);
+                await step.RunAsync(peer, _stop.Token).ConfigureAwait(false);
+                if (step.IsExpectation)
+                    left--;
+            }
+
+            Satisfy(connection);
+        }
+        while (port.Repeats && await peer.HasMoreAsync(_stop.Token).ConfigureAwait(false));
+
+        if (port.Steps.Count == 0)
+            await Task.Delay(Timeout.Infinite, _stop.Token).ConfigureAwait(false);
+    }
+
+    private void Satisfy(ParentConnection connection)
+    {
+        if (connection.Satisfied.IsCompleted)
+            return;
+        connection.Satisfy();
+        Changed();
+    }
+
+    private string FindProblems(out bool mayStillCome)
+    {
+        mayStillCome = false;
+        var problems = new StringBuilder();
+        foreach (ParentPort port in _ports)
+        {
+            IReadOnlyList<ParentConnection> connections = ConnectionsTo(port.Number);
+            foreach (ParentConnection connection in connections.Where(connection => !connection.Satisfied.IsCompletedSuccessfully))
+            {
+                mayStillCome |= connection.State == ParentConnectionState.Open;
+                problems.Append("  ").Append(connection).Append('\n');
+            }
+
+            int expected = port.ExpectedConnections ?? (port.Expectation is null ? 0 : 1);
+            if (connections.Count < expected)
+            {
+                mayStillCome = true;
+                problems.Append($"  port {port.Number}: {connections.Count} of {expected} connections came{(port.Expectation is { } expectation ? "; awaited: " + expectation : "")}\n");
+            }
+            else if (port.ExpectedConnections is int exactly && connections.Count > exactly)
+            {
+                problems.Append($"  port {port.Number}: {connections.Count} connections came, {exactly} were expected\n");
+            }
+        }
+
+        return problems.ToString();
+    }
+
+    private void Changed()
+    {
+        TaskCompletionSource changed;
+        lock (_lock)
+        {
+            changed = _changed;
+            _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+
+        changed.TrySetResult();
+    }
+}

@@ -1,0 +1,108 @@
+using System.Text;
+using EnclaveTesting.Engine.Devices.Vsock;
+
+namespace EnclaveTesting;
+
+/// <summary>The parent's end of one connection from the enclave, as scripts and handlers use it. What passes is recorded.</summary>
+public sealed class ParentPeer
+{
+    private readonly VsockStream _stream;
+    private readonly LineReader _reader;
+    private bool _writingEnded;
+
+    internal ParentPeer(VsockStream stream)
+    {
+        _stream = stream;
+        _reader = new LineReader(stream);
+    }
+
+    /// <summary>The parent's port.</summary>
+    public uint Port => _stream.HostPort;
+
+    /// <summary>The enclave's port.</summary>
+    public uint GuestPort => _stream.GuestPort;
+
+    internal WriteFaults Faults { get; set; } = new();
+
+    internal Transcript Received => _reader.Received;
+
+    internal Transcript Sent { get; } = new();
+
+    /// <summary>Reads what is there, at least one byte; 0 at the end.</summary>
+    public Task<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => _reader.ReadAsync(buffer, cancellationToken);
+
+    /// <summary>Reads exactly so many bytes.</summary>
+    /// <exception cref="EndOfStreamException">The enclave closed before.</exception>
+    public Task<byte[]> ReadExactlyAsync(int count, CancellationToken cancellationToken = default) => _reader.ReadExactlyAsync(count, cancellationToken);
+
+    /// <summary>Reads a line without its end (LF or CR LF); null at the end of the connection.</summary>
+    public Task<string?> ReadLineAsync(CancellationToken cancellationToken = default) => _reader.ReadLineAsync(cancellationToken);
+
+    /// <summary>Reads until the enclave sends no more.</summary>
+    public Task<byte[]> ReadToEndAsync(CancellationToken cancellationToken = default) => _reader.ReadToEndAsync(cancellationToken);
+
+    /// <summary>Waits for the next byte without taking it; false at the end.</summary>
+    internal Task<bool> HasMoreAsync(CancellationToken cancellationToken) => _reader.HasMoreAsync(cancellationToken);
+
+    /// <summary>Sends bytes, with the faults that the script asked for.</summary>
+    public async Task WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken = default)
+    {
+        while (!bytes.IsEmpty && !_writingEnded)
+        {
+            long sent = Sent.Count;
+            long? limit = Faults.ResetAfter ?? Faults.CloseAfter;
+            int size = (int)Math.Min(Math.Min(bytes.Length, Faults.PieceSize ?? int.MaxValue), limit - sent ?? int.MaxValue);
+            if (size <= 0)
+            {
+                EndWriting();
+                return;
+            }
+
+            ReadOnlyMemory<byte> piece = bytes[..size];
+            bytes = bytes[size..];
+            if (Faults.CorruptAt is long at && at >= sent && at < sent + size)
+            {
+                byte[] corrupted = piece.ToArray();
+                corrupted[at - sent] ^= 1;
+                piece = corrupted;
+            }
+
+            Sent.Add(piece.Span);
+            await _stream.WriteAsync(piece, cancellationToken).ConfigureAwait(false);
+            if (limit is not null && Sent.Count >= limit)
+                EndWriting();
+            if (Faults.Pause > TimeSpan.Zero)
+                await Task.Delay(Faults.Pause, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Sends text in UTF-8.</summary>
+    public Task WriteAsync(string text, CancellationToken cancellationToken = default) => WriteAsync(Encoding.UTF8.GetBytes(text), cancellationToken);
+
+    /// <summary>Sends text and a line feed.</summary>
+    public Task WriteLineAsync(string line, CancellationToken cancellationToken = default) => WriteAsync(line + "\n", cancellationToken);
+
+    /// <summary>Sends no more; reading goes on (half-close).</summary>
+    public void CompleteWriting()
+    {
+        if (_writingEnded)
+            return;
+        _writingEnded = true;
+        _stream.CompleteWriting();
+    }
+
+    /// <summary>Resets the connection (RST).</summary>
+    public void Abort()
+    {
+        _writingEnded = true;
+        _stream.Abort();
+    }
+
+    private void EndWriting()
+    {
+        if (Faults.ResetAfter is not null)
+            Abort();
+        else
+            CompleteWriting();
+    }
+}

@@ -1,0 +1,177 @@
+using System.Text;
+using EnclaveTesting.Engine.Devices.Vsock;
+
+namespace EnclaveTesting;
+
+/// <summary>
+/// The script of one port of the parent. Each connection runs all steps from the first; after the last it is closed. A connection that does
+/// something else than its script expects is reset and reported by <see cref="ParentInstance.VerifyAllAsync"/>.
+/// </summary>
+public sealed class ParentPort
+{
+    private readonly ParentBuilder _parent;
+    private readonly List<ParentStep> _steps = [];
+
+    internal ParentPort(ParentBuilder parent, uint number)
+    {
+        _parent = parent;
+        Number = number;
+    }
+
+    internal uint Number { get; }
+
+    internal IReadOnlyList<ParentStep> Steps => _steps;
+
+    internal bool Repeats { get; private set; }
+
+    internal bool Refuses { get; private set; }
+
+    internal bool NeverAnswers { get; private set; }
+
+    internal int? ExpectedConnections { get; private set; }
+
+    internal int ReceiveWindow { get; private set; } = VsockListenOptions.DefaultReceiveWindow;
+
+    /// <summary>What an enclave has to do here at least once; null if nothing.</summary>
+    internal string? Expectation => _steps.Find(step => step.IsExpectation)?.Description;
+
+    /// <summary>Goes on with another port.</summary>
+    public ParentPort Port(uint port) => _parent.Port(port);
+
+    /// <summary>Waits for exactly these bytes.</summary>
+    public ParentPort Expect(ReadOnlyMemory<byte> bytes) => Add("expect " + Transcript.Describe(bytes.Span, bytes.Length), true,
+        (peer, token) => ParentExpectation.BytesAsync(peer, bytes, token));
+
+    /// <summary>Waits for exactly this text, in UTF-8.</summary>
+    public ParentPort Expect(string text) => Expect(Encoding.UTF8.GetBytes(text));
+
+    /// <summary>Waits for a line (LF or CR LF).</summary>
+    public ParentPort ExpectLine(string line) => Add($"expect the line \"{line}\"", true, (peer, token) => ParentExpectation.LineAsync(peer, line, token));
+
+    /// <summary>Waits for a line that a predicate accepts.</summary>
+    public ParentPort ExpectLine(Func<string, bool> predicate, string description = "that the predicate accepts") =>
+        Add($"expect a line {description}", true, (peer, token) => ParentExpectation.LineAsync(peer, predicate, description, token));
+
+    /// <summary>Waits for a line of JSON that equals another, whatever their spaces and the order of members.</summary>
+    public ParentPort ExpectJson(string json) => Add($"expect JSON {json}", true, (peer, token) => ParentExpectation.JsonAsync(peer, json, token));
+
+    /// <summary>Waits until the enclave sends no more.</summary>
+    public ParentPort ExpectEnd() => Add("expect the end of what the enclave sends", true, ParentExpectation.EndAsync);
+
+    /// <summary>Sends bytes; as the first step, without being asked.</summary>
+    public ParentPort Reply(ReadOnlyMemory<byte> bytes) => Add("reply " + Transcript.Describe(bytes.Span, bytes.Length), false,
+        (peer, token) => peer.WriteAsync(bytes, token));
+
+    /// <summary>Sends text in UTF-8; as the first step, without being asked.</summary>
+    public ParentPort Reply(string text) => Reply(Encoding.UTF8.GetBytes(text));
+
+    /// <summary>Sends a line.</summary>
+    public ParentPort ReplyLine(string line) => Reply(line + "\n");
+
+    /// <summary>Sends back whatever comes until the enclave sends no more.</summary>
+    public ParentPort Echo() => Add("echo", false, async (peer, token) =>
+    {
+        byte[] buffer = new byte[16 * 1024];
+        for (int count; (count = await peer.ReadAsync(buffer, token).ConfigureAwait(false)) > 0;)
+            await peer.WriteAsync(buffer.AsMemory(0, count), token).ConfigureAwait(false);
+    });
+
+    /// <summary>Runs a function; the connection is closed when it ends. What it throws is reported.</summary>
+    public ParentPort Handle(Func<ParentPeer, CancellationToken, Task> handler)
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        return Add("run a handler", false, handler);
+    }
+
+    /// <summary>Passes the connection on to a TCP server of the host, as AWS's vsock-proxy does.</summary>
+    public ParentPort ForwardTo(string host, int port) => Add($"forward to {host}:{port}", false, (peer, token) => ParentForward.ToTcpAsync(peer, host, port, token));
+
+    /// <summary>Passes the connection on to a Unix socket of the host.</summary>
+    public ParentPort ForwardToUnixSocket(string path) => Add($"forward to {path}", false, (peer, token) => ParentForward.ToUnixSocketAsync(peer, path, token));
+
+    /// <summary>Waits before the next step.</summary>
+    public ParentPort Delay(TimeSpan time) => Add($"wait {Text.Duration(time)}", false, (_, token) => Task.Delay(time, token));
+
+    /// <summary>Does nothing any more, without closing.</summary>
+    public ParentPort Hang() => Add("hang", false, (_, token) => Task.Delay(Timeout.Infinite, token));
+
+    /// <summary>Sends no more from here on; reading goes on (half-close).</summary>
+    public ParentPort CompleteSending() => Add("half-close", false, (peer, _) =>
+    {
+        peer.CompleteWriting();
+        return Task.CompletedTask;
+    });
+
+    /// <summary>Resets the connection (RST).</summary>
+    public ParentPort Reset() => Add("reset", false, (peer, _) =>
+    {
+        peer.Abort();
+        return Task.CompletedTask;
+    });
+
+    /// <summary>From here on sends so many bytes at a time, with pauses between.</summary>
+    public ParentPort SlowDown(int bytes, TimeSpan pause)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(bytes, 1);
+        return Fault($"send {bytes} bytes at a time", faults => faults with { PieceSize = bytes, Pause = pause });
+    }
+
+    /// <summary>Flips the lowest bit of one byte of what is sent.</summary>
+    /// <param name="offset">Which byte of all that this connection sends, from 0.</param>
+    public ParentPort CorruptByte(long offset) => Fault($"corrupt byte {offset}", faults => faults with { CorruptAt = offset });
+
+    /// <summary>Resets the connection when so many bytes were sent.</summary>
+    public ParentPort ResetAfter(long bytes) => Fault($"reset after {bytes} bytes", faults => faults with { ResetAfter = bytes });
+
+    /// <summary>Stops sending, with an orderly close, when so many bytes were sent.</summary>
+    public ParentPort CloseAfter(long bytes) => Fault($"close after {bytes} bytes", faults => faults with { CloseAfter = bytes });
+
+    /// <summary>Gives the enclave only so much credit: with no step that reads, its sending stalls.</summary>
+    public ParentPort LimitCredit(int bytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(bytes, 1);
+        ReceiveWindow = bytes;
+        return this;
+    }
+
+    /// <summary>Refuses every connection, and records it.</summary>
+    public ParentPort Refuse()
+    {
+        Refuses = true;
+        return this;
+    }
+
+    /// <summary>Neither accepts nor refuses: the enclave's connect runs into its own timeout.</summary>
+    public ParentPort NeverAnswer()
+    {
+        NeverAnswers = true;
+        return this;
+    }
+
+    /// <summary>Begins the script again after its last step, until the enclave closes.</summary>
+    public ParentPort Repeat()
+    {
+        Repeats = true;
+        return this;
+    }
+
+    /// <summary>Says how many connections there must have been when the parent is verified.</summary>
+    public ParentPort Times(int connections)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(connections);
+        ExpectedConnections = connections;
+        return this;
+    }
+
+    private ParentPort Fault(string description, Func<WriteFaults, WriteFaults> change) => Add(description, false, (peer, _) =>
+    {
+        peer.Faults = change(peer.Faults);
+        return Task.CompletedTask;
+    });
+
+    private ParentPort Add(string description, bool isExpectation, Func<ParentPeer, CancellationToken, Task> run)
+    {
+        _steps.Add(new ParentStep(description, isExpectation, run));
+        return this;
+    }
+}
