@@ -100,10 +100,13 @@ internal sealed class Uart16550(ISerialSink sink, IInterruptLine interrupt) : IP
 
     private void Enqueue(byte value)
     {
-        int capacity = (State.FifoControl & FifoEnable) != 0 ? Uart16550State.FifoSize : 1;
-        if (State.ReceiveCount >= capacity)
+        bool fifo = (State.FifoControl & FifoEnable) != 0;
+        if (State.ReceiveCount >= (fifo ? Uart16550State.FifoSize : 1))
         {
             State.Overrun = true;
+            // A full FIFO stays as it is; the one holding register is overwritten.
+            if (!fifo)
+                State.ReceiveFifo[State.ReceiveStart] = value;
             return;
         }
 
