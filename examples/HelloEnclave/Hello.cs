@@ -7,6 +7,6 @@ public sealed class Hello : EnclaveFixture
         .WithImage("hello.eif")
         .WithParent(parent => parent
             .Port(9001).Expect("ready\n")
-            .Port(7000).Expect("hello from enclave").Reply("hello from the parent\n"))
+            .Port(7000).ExpectLine("hello from enclave").ReplyLine("hello from the parent"))
         .WaitFor(Wait.ForHeartbeat().And(Wait.ForParentPort(9001)));
 }

@@ -32,7 +32,7 @@ public sealed class Enclave : IAsyncDisposable
         Wait = options.Wait ?? (parent.HeartbeatBehaviour.IsAnswered ? Wait.ForHeartbeat() : Wait.ForNothing());
     }
 
-    /// <summary>Raised once when the enclave has ended, for whatever reason.</summary>
+    /// <summary>Raised once when the enclave has ended, for whatever reason, before <see cref="Exited"/> completes.</summary>
     public event EventHandler<VmExit>? Ended;
 
     /// <summary>Its name in messages.</summary>
@@ -307,8 +307,14 @@ public sealed class Enclave : IAsyncDisposable
         }
 
         Console.Log.Complete(awaited => new EnclaveExitedException(awaited, exit, Console.Log.Tail()));
-        _exited.TrySetResult(exit);
-        Ended?.Invoke(this, exit);
+        try
+        {
+            Ended?.Invoke(this, exit);
+        }
+        finally
+        {
+            _exited.TrySetResult(exit);
+        }
     }
 
     private async Task ReleaseAsync()

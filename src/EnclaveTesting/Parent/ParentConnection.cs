@@ -5,6 +5,7 @@ public sealed class ParentConnection
 {
     private readonly ParentPeer _peer;
     private readonly TaskCompletionSource _satisfied = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile string _step = "accept";
     private volatile Exception? _failure;
     private int _state;
@@ -31,6 +32,9 @@ public sealed class ParentConnection
     /// <summary>What has become of it so far.</summary>
     public ParentConnectionState State => (ParentConnectionState)Volatile.Read(ref _state);
 
+    /// <summary>Completes, never faults, when the script or handler is over and the parent has closed its side.</summary>
+    public Task Ended => _ended.Task;
+
     /// <summary>Why it failed.</summary>
     public Exception? Failure => _failure;
 
@@ -55,6 +59,8 @@ public sealed class ParentConnection
         + (_failure is null ? "" : $": {_failure.Message}");
 
     internal void Enter(string step) => _step = step;
+
+    internal void Close() => _ended.TrySetResult();
 
     internal void Satisfy() => _satisfied.TrySetResult();
 

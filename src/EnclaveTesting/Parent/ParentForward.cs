@@ -27,7 +27,6 @@ internal static class ParentForward
         }
         catch (SocketException exception)
         {
-            peer.Abort();
             throw new IOException($"The parent cannot forward port {peer.Port} to {target}: {exception.Message}", exception);
         }
     }

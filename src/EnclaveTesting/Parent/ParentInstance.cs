@@ -132,7 +132,7 @@ public sealed class ParentInstance
                 changed = _changed.Task;
             foreach (ParentConnection connection in ConnectionsTo(port))
             {
-                if (connection.Satisfied.IsFaulted)
+                if (connection.Failure is not null)
                     throw new ParentExpectationException($"On the parent's {connection}", connection.Failure);
                 if (connection.Satisfied.IsCompletedSuccessfully)
                     return connection;
@@ -217,12 +217,13 @@ public sealed class ParentInstance
         catch (Exception exception)
         {
             // A script's mismatch, or whatever a handler threw: the enclave sees a reset, the author the report.
-            peer.Abort();
             connection.End(ParentConnectionState.Failed, exception);
+            peer.Abort();
         }
         finally
         {
             await stream.DisposeAsync().ConfigureAwait(false);
+            connection.Close();
             Changed();
         }
     }
@@ -298,7 +299,7 @@ public sealed class ParentInstance
         foreach (ParentPort port in _ports)
         {
             IReadOnlyList<ParentConnection> connections = ConnectionsTo(port.Number);
-            foreach (ParentConnection connection in connections.Where(connection => !connection.Satisfied.IsCompletedSuccessfully))
+            foreach (ParentConnection connection in connections.Where(connection => connection.Failure is not null || !connection.Satisfied.IsCompletedSuccessfully))
             {
                 mayStillCome |= connection.State == ParentConnectionState.Open;
                 problems.Append("  ").Append(connection).Append('\n');

@@ -1,0 +1,114 @@
+using EnclaveTesting.Engine.Devices.Vsock;
+using EnclaveTesting.Engine.Machine;
+
+namespace EnclaveTesting.Tests.Lifecycle;
+
+public class EnclaveTests
+{
+    [Fact]
+    public async Task Goes_through_its_life()
+    {
+        Enclave enclave = Guest.Of("hello").WithParent(parent => parent.Port(9001).Expect("ready\n")).Build();
+        var ended = new List<VmExitReason>();
+        enclave.Ended += (_, exit) => ended.Add(exit.Reason);
+        enclave.State.Should().Be(EnclaveState.Created);
+
+        await enclave.StartAsync();
+        enclave.State.Should().Be(EnclaveState.Running);
+        enclave.Parent.HasHeartbeat.Should().BeTrue();
+        (await enclave.Parent.WaitForConnectionAsync(9001)).Received.Should().Equal("ready\n"u8.ToArray());
+
+        await using (EnclaveConnection lines = await enclave.ConnectAsync(5001))
+            await lines.SendLineAsync("exit");
+        (await enclave.WaitForExitAsync()).Reason.Should().Be(VmExitReason.Reboot);
+        enclave.State.Should().Be(EnclaveState.Exited);
+        ended.Should().Equal(VmExitReason.Reboot);
+
+        await enclave.DisposeAsync();
+        enclave.State.Should().Be(EnclaveState.Disposed);
+    }
+
+    [Fact]
+    public async Task Runs_hooks_before_the_first_instruction_and_when_ready()
+    {
+        var seen = new List<string>();
+        await using Enclave enclave = await Guest.StartHelloAsync(builder => builder
+            .BeforeStart((enclave, _) =>
+            {
+                seen.Add($"before: {enclave.Console.Log.ByteCount} bytes");
+                return Task.CompletedTask;
+            })
+            .AfterStart((enclave, _) =>
+            {
+                seen.Add($"after: heartbeat {enclave.Parent.HasHeartbeat}");
+                return Task.CompletedTask;
+            }));
+
+        seen.Should().Equal("before: 0 bytes", "after: heartbeat True");
+    }
+
+    [Fact]
+    public async Task Several_enclaves_have_the_same_cid_and_parents_of_their_own()
+    {
+        Enclave[] enclaves = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Guest.StartHelloAsync()));
+        try
+        {
+            foreach (Enclave enclave in enclaves)
+            {
+                (await enclave.CommandAsync("cid")).Should().Be("16");
+                enclave.Parent.ConnectionsTo(9001).Should().ContainSingle();
+            }
+        }
+        finally
+        {
+            foreach (Enclave enclave in enclaves)
+                await enclave.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task What_is_still_awaited_when_the_enclave_ends_says_how_it_ended()
+    {
+        await using Enclave enclave = await Guest.StartHelloAsync();
+        Task line = enclave.Console.WaitForLineAsync("never printed");
+        (await FluentActions.Awaiting(() => enclave.CommandAsync("panic")).Should().ThrowAsync<IOException>()).Which.Should().NotBeNull();
+
+        (await FluentActions.Awaiting(() => line).Should().ThrowAsync<EnclaveExitedException>())
+            .Which.Message.Should().Contain("\"never printed\"").And.Contain("Kernel panic - not syncing: requested");
+        (await enclave.WaitForExitAsync()).Reason.Should().Be(VmExitReason.Panic);
+        await FluentActions.Awaiting(() => enclave.ConnectAsync(5001)).Should().ThrowAsync<EnclaveExitedException>();
+    }
+
+    [Fact]
+    public async Task A_port_without_a_server_refuses()
+    {
+        await using Enclave enclave = await Guest.StartHelloAsync();
+
+        (await FluentActions.Awaiting(() => enclave.ConnectAsync(4242)).Should().ThrowAsync<VsockException>())
+            .Which.Error.Should().Be(VsockError.ConnectionRefused);
+    }
+
+    [Fact]
+    public async Task Starts_once()
+    {
+        await using Enclave enclave = await Guest.StartHelloAsync();
+
+        (await FluentActions.Awaiting(() => enclave.StartAsync()).Should().ThrowAsync<InvalidOperationException>()).Which.Message.Should().Contain("started before");
+    }
+
+    [Fact]
+    public async Task A_cancelled_start_leaves_nothing_running()
+    {
+        using var cancelled = new CancellationTokenSource();
+        Enclave enclave = Guest.Of("silent").BeforeStart((_, _) =>
+        {
+            cancelled.Cancel();
+            return Task.CompletedTask;
+        }).Build();
+
+        await FluentActions.Awaiting(() => enclave.StartAsync(cancelled.Token)).Should().ThrowAsync<OperationCanceledException>();
+
+        enclave.State.Should().Be(EnclaveState.Disposed);
+        enclave.Exited.IsCompletedSuccessfully.Should().BeTrue();
+    }
+}

@@ -1,0 +1,89 @@
+using EnclaveTesting.Engine.Accelerators;
+using EnclaveTesting.Tests.Lifecycle;
+using EnclaveTesting.Xunit;
+using Xunit.Abstractions;
+using Xunit.Sdk;
+
+namespace EnclaveTesting.Tests.Xunit;
+
+public class EnclaveFactTests
+{
+    [Fact]
+    public async Task A_failing_test_shows_the_console_of_its_fixture()
+    {
+        await using var fixture = new HelloFixture();
+        await fixture.InitializeAsync();
+
+        TestFailed failed = (await RunAsync(nameof(Sample.Fails), fixture)).OfType<TestFailed>().Should().ContainSingle().Which;
+
+        failed.Messages.Should().ContainSingle().Which.Should().Contain("on purpose");
+        failed.Output.Should().Contain("---- console of HelloFixture (Running) ----").And.Contain("heartbeat: sent 0xb7, received 0xb7")
+            .And.Contain("---- connections to the parent ----").And.Contain("port 9000, connection 1");
+    }
+
+    [Fact]
+    public async Task A_passing_test_shows_nothing()
+    {
+        await using var fixture = new HelloFixture();
+        await fixture.InitializeAsync();
+
+        (await RunAsync(nameof(Sample.Passes), fixture)).OfType<TestPassed>().Should().ContainSingle().Which.Output.Should().BeEmpty();
+    }
+
+    [Fact]
+    public void A_test_whose_accelerator_is_missing_is_skipped_with_the_reason()
+    {
+        string? why = AcceleratorSupport.WhyNot(Accelerator.Kvm);
+
+        new EnclaveFactAttribute { Requires = Accelerator.Kvm }.Skip.Should().Be(why is null ? null : "Needs Kvm: " + why);
+        new EnclaveFactAttribute { Requires = Accelerator.Kvm, Skip = "my own reason" }.Skip.Should().Be("my own reason");
+        new EnclaveFactAttribute().Skip.Should().BeNull();
+    }
+
+    private static async Task<IReadOnlyList<IMessageSinkMessage>> RunAsync(string method, HelloFixture fixture)
+    {
+        var assembly = new TestAssembly(Reflector.Wrap(typeof(Sample).Assembly));
+        var testClass = new TestClass(new TestCollection(assembly, null, "sample"), Reflector.Wrap(typeof(Sample)));
+        var testMethod = new TestMethod(testClass, Reflector.Wrap(typeof(Sample).GetMethod(method)!));
+        using var testCase = new EnclaveTestCase(new NullMessageSink(), TestMethodDisplay.Method, TestMethodDisplayOptions.None, testMethod);
+        using var bus = new RecordingBus();
+        using var stop = new CancellationTokenSource();
+        await testCase.RunAsync(new NullMessageSink(), bus, [fixture], new ExceptionAggregator(), stop);
+        return bus.Messages;
+    }
+
+    private sealed class HelloFixture : EnclaveFixture, IAsyncDisposable
+    {
+        async ValueTask IAsyncDisposable.DisposeAsync() => await DisposeAsync();
+
+        protected override EnclaveBuilder Configure(EnclaveBuilder enclave) => enclave.WithImage(Guest.Image("hello"));
+    }
+
+#pragma warning disable xUnit1000 // private, so that only the test above runs it
+    private sealed class Sample(HelloFixture enclave)
+    {
+        [EnclaveFact]
+        public void Fails() => enclave.Parent.HasHeartbeat.Should().BeFalse("it fails on purpose");
+
+        [EnclaveFact]
+        public void Passes() => enclave.Parent.HasHeartbeat.Should().BeTrue();
+    }
+#pragma warning restore xUnit1000
+
+    private sealed class RecordingBus : IMessageBus
+    {
+        private readonly List<IMessageSinkMessage> _messages = [];
+
+        public IReadOnlyList<IMessageSinkMessage> Messages => _messages;
+
+        public bool QueueMessage(IMessageSinkMessage message)
+        {
+            _messages.Add(message);
+            return true;
+        }
+
+        public void Dispose()
+        {
+        }
+    }
+}
