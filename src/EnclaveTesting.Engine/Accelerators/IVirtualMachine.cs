@@ -11,6 +11,9 @@ namespace EnclaveTesting.Engine.Accelerators;
 /// </summary>
 internal interface IVirtualMachine : IMachineWaker, IDisposable
 {
+    /// <summary>What the guest wanted and did not get, one sentence each, such as an instruction that the software CPU does not know. Thread-safe.</summary>
+    IReadOnlyList<string> Diagnostics { get; }
+
     /// <summary>The input of the interrupt controllers for one GSI; the same object for the same number. Before <see cref="Start"/>.</summary>
     IInterruptLine GetInterruptLine(Gsi gsi);
 

@@ -7,4 +7,8 @@ namespace EnclaveTesting.Engine.Accelerators;
 /// <param name="Memory">The guest's RAM; stays the caller's.</param>
 /// <param name="CpuCount">Virtual CPUs, 1 or more. APIC ids are 0 to count - 1; the I/O APIC's id is the count.</param>
 /// <param name="Logger">For what a person would want to know; never for each exit.</param>
-internal sealed record VirtualMachineConfiguration(GuestMemory Memory, int CpuCount, ILogger Logger);
+internal sealed record VirtualMachineConfiguration(GuestMemory Memory, int CpuCount, ILogger Logger)
+{
+    /// <summary>The time of day that the accelerator tells the guest, where it does.</summary>
+    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+}

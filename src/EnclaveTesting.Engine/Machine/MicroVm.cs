@@ -43,7 +43,7 @@ public sealed class MicroVm : IAsyncDisposable
             LoadedImage loaded = LinuxBoot.Load(image, _memory, Cpus, CommandLine, options.ExtraInitrd);
             _entry = loaded.Entry;
             Measurements = loaded.Measurements;
-            _machine = accelerator.Accelerator.CreateMachine(new VirtualMachineConfiguration(_memory, Cpus, _log), _bus);
+            _machine = accelerator.Accelerator.CreateMachine(new VirtualMachineConfiguration(_memory, Cpus, _log) { TimeProvider = options.TimeProvider }, _bus);
             try
             {
                 _devices = new MachineDevices(options, loaded.Measurements, _memory, _machine, _bus, _log);
@@ -100,6 +100,9 @@ public sealed class MicroVm : IAsyncDisposable
 
     /// <summary>The first accesses that no device answered, for diagnostics, such as "read of port 0x3e9".</summary>
     public IReadOnlyList<string> UnclaimedAccesses => _bus.DescribeUnclaimed();
+
+    /// <summary>What else the guest wanted and did not get, such as an instruction that the software CPU does not know.</summary>
+    public IReadOnlyList<string> Diagnostics => _machine.Diagnostics;
 
     private NsmProtocol Nsm => _devices.Nsm ?? throw new InvalidOperationException("This machine was built without a security module.");
 

@@ -74,6 +74,9 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
     public long Exits => _cpus.Sum(cpu => cpu.Exits);
 
     /// <inheritdoc/>
+    public IReadOnlyList<string> Diagnostics => [];
+
+    /// <inheritdoc/>
     public IInterruptLine GetInterruptLine(Gsi gsi)
     {
         if (!_lines.TryGetValue(gsi, out KvmInterruptLine? line))

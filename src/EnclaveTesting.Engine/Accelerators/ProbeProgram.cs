@@ -1,0 +1,97 @@
+using System.Runtime.InteropServices;
+using EnclaveTesting.Engine.Boot;
+using EnclaveTesting.Engine.Memory;
+
+namespace EnclaveTesting.Engine.Accelerators;
+
+/// <summary>
+/// The probe guest: 64-bit code that computes with SSE2, swaps 16 bytes with cmpxchg16b and gets one interrupt of the local
+/// APIC's timer, and writes a letter to a port as each works.
+/// </summary>
+internal static class ProbeProgram
+{
+    /// <summary>Where the letters go.</summary>
+    public const ushort Port = 0xF4;
+
+    /// <summary>The letters of a machine that works; the small letter is a wrong result.</summary>
+    public const string Success = "SCTK";
+
+    /// <summary>Where the program stands and begins.</summary>
+    public const ulong Code = 0x2000;
+
+    /// <summary>Its interrupt descriptor table.</summary>
+    public const ulong Idt = 0x4000;
+
+    /// <summary>The table's size in bytes, up to the timer's vector.</summary>
+    public const ushort IdtSize = (TimerVector + 1) * GateSize;
+
+    private const ulong Data = 0x3000;
+    private const int TimerVector = 0x38, GateSize = 16, HandlerOffset = 0xC6;
+    private const ulong InterruptGate = 0x8E00_0000_0000;
+
+    private static ReadOnlySpan<byte> Instructions =>
+    [
+        0xBB, 0x00, 0x30, 0x00, 0x00, // mov ebx, 0x3000
+        0x66, 0x0F, 0x6F, 0x03, // movdqa xmm0, [rbx]
+        0x66, 0x0F, 0xFE, 0x43, 0x10, // paddd xmm0, [rbx + 0x10]
+        0x66, 0x0F, 0xEF, 0x43, 0x20, // pxor xmm0, [rbx + 0x20]
+        0x66, 0x0F, 0x7F, 0x43, 0x30, // movdqa [rbx + 0x30], xmm0
+        0x48, 0x8B, 0x43, 0x30, // mov rax, [rbx + 0x30]
+        0x48, 0x3B, 0x43, 0x40, // cmp rax, [rbx + 0x40]
+        0x0F, 0x85, 0x94, 0x00, 0x00, 0x00, // jne wrong_sse
+        0x48, 0x8B, 0x43, 0x38, // mov rax, [rbx + 0x38]
+        0x48, 0x3B, 0x43, 0x48, // cmp rax, [rbx + 0x48]
+        0x0F, 0x85, 0x86, 0x00, 0x00, 0x00, // jne wrong_sse
+        0xB0, (byte)'S', 0xE6, (byte)Port, // mov al, 'S'; out 0xf4, al
+        0xB8, 0x01, 0x00, 0x00, 0x00, // mov eax, 1
+        0xBA, 0x02, 0x00, 0x00, 0x00, // mov edx, 2
+        0xB9, 0x04, 0x00, 0x00, 0x00, // mov ecx, 4
+        0xBF, 0x50, 0x30, 0x00, 0x00, // mov edi, 0x3050
+        0xBB, 0x03, 0x00, 0x00, 0x00, // mov ebx, 3
+        0xF0, 0x48, 0x0F, 0xC7, 0x0F, // lock cmpxchg16b [rdi]
+        0x75, 0x68, // jne wrong_swap
+        0x48, 0x83, 0x3F, 0x03, // cmp qword ptr [rdi], 3
+        0x75, 0x62, // jne wrong_swap
+        0x48, 0x83, 0x7F, 0x08, 0x04, // cmp qword ptr [rdi + 8], 4
+        0x75, 0x5B, // jne wrong_swap
+        0xB0, (byte)'C', 0xE6, (byte)Port, // mov al, 'C'; out 0xf4, al
+        0xB0, 0xFF, 0xE6, 0x21, 0xE6, 0xA1, // mov al, 0xff; out 0x21, al; out 0xa1, al: no 8259 interrupts
+        0xBE, 0x00, 0x00, 0xE0, 0xFE, // mov esi, 0xfee00000
+        0xC7, 0x86, 0x80, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, // mov dword ptr [rsi + 0x80], 0: task priority
+        0xC7, 0x86, 0xF0, 0x00, 0x00, 0x00, 0x3F, 0x01, 0x00, 0x00, // mov dword ptr [rsi + 0xf0], 0x13f: enabled
+        0xC7, 0x86, 0xE0, 0x03, 0x00, 0x00, 0x0B, 0x00, 0x00, 0x00, // mov dword ptr [rsi + 0x3e0], 0xb: divide by 1
+        0xC7, 0x86, 0x20, 0x03, 0x00, 0x00, TimerVector, 0x00, 0x00, 0x00, // mov dword ptr [rsi + 0x320], 0x38: one-shot
+        0xC7, 0x86, 0x80, 0x03, 0x00, 0x00, 0x10, 0x27, 0x00, 0x00, // mov dword ptr [rsi + 0x380], 10000
+        0xFB, 0xF4, 0xFA, // wait: sti; hlt; cli
+        0x83, 0x7F, 0x10, 0x00, // cmp dword ptr [rdi + 0x10], 0
+        0x74, 0xF7, // je wait
+        0xB0, (byte)'T', 0xE6, (byte)Port, // mov al, 'T'; out 0xf4, al
+        0xB0, (byte)'K', 0xE6, (byte)Port, // mov al, 'K'; out 0xf4, al
+        0xF4, 0xEB, 0xFD, // stop: hlt; jmp stop
+        0xB0, (byte)'s', 0xE6, (byte)Port, 0xEB, 0xF7, // wrong_sse: mov al, 's'; out 0xf4, al; jmp stop
+        0xB0, (byte)'c', 0xE6, (byte)Port, 0xEB, 0xF1, // wrong_swap: mov al, 'c'; out 0xf4, al; jmp stop
+        0xC7, 0x47, 0x10, 0x01, 0x00, 0x00, 0x00, // handler: mov dword ptr [rdi + 0x10], 1
+        0xC7, 0x86, 0xB0, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, // mov dword ptr [rsi + 0xb0], 0: end of interrupt
+        0x48, 0xCF, // iretq
+    ];
+
+    private static ReadOnlySpan<uint> Numbers =>
+    [
+        1, 2, 3, 0xFFFF_FFFF, // 0x00: addend
+        10, 20, 30, 2, // 0x10: addend
+        0xFF, 0, 0xF0F0_F0F0, 1, // 0x20: mask
+        0, 0, 0, 0, // 0x30: the result goes here
+        11 ^ 0xFF, 22, 33 ^ 0xF0F0_F0F0, 0, // 0x40: and must be this
+        1, 0, 2, 0, // 0x50: the pair to swap
+        0, // 0x60: becomes 1 with the interrupt
+    ];
+
+    /// <summary>Puts program, numbers and the interrupt gate into memory.</summary>
+    public static void Load(GuestMemory memory)
+    {
+        memory.Write(new GuestAddress(Code), Instructions);
+        memory.Write(new GuestAddress(Data), MemoryMarshal.AsBytes(Numbers));
+        ulong gate = ((Code + HandlerOffset) & 0xFFFF) | ((ulong)BootLayout.CodeSelector << 16) | InterruptGate;
+        memory.Write(new GuestAddress(Idt + (TimerVector * GateSize)), gate);
+    }
+}
