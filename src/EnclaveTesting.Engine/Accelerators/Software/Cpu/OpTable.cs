@@ -1,0 +1,40 @@
+using Iced.Intel;
+
+namespace EnclaveTesting.Engine.Accelerators.Software.Cpu;
+
+/// <summary>Which handler executes which instruction: one for operands in registers, one for an operand in memory.</summary>
+internal sealed unsafe class OpTable
+{
+    private static readonly int CodeCount = (int)Enum.GetValues<Code>()[^1] + 1;
+
+    private readonly nint[] _register = new nint[CodeCount];
+    private readonly nint[] _memory = new nint[CodeCount];
+
+    /// <summary>How many instructions have a handler.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>Adds an instruction; null where a form does not exist.</summary>
+    /// <exception cref="ArgumentException">It has handlers already.</exception>
+    public void Add(
+        Code code,
+        delegate* managed<SoftwareCpu, Op*, bool> register,
+        delegate* managed<SoftwareCpu, Op*, bool> memory)
+    {
+        if (_register[(int)code] != 0 || _memory[(int)code] != 0)
+            throw new ArgumentException($"{code} has handlers already.", nameof(code));
+        _register[(int)code] = (nint)register;
+        _memory[(int)code] = (nint)memory;
+        Count++;
+    }
+
+    /// <summary>Adds an instruction whose handler does not care where the operand is, or that has none.</summary>
+    /// <exception cref="ArgumentException">It has handlers already.</exception>
+    public void Add(Code code, delegate* managed<SoftwareCpu, Op*, bool> handler) => Add(code, handler, handler);
+
+    /// <summary>Whether the instruction has a handler in either form.</summary>
+    public bool Contains(Code code) => _register[(int)code] != 0 || _memory[(int)code] != 0;
+
+    /// <summary>The handler, or null.</summary>
+    public delegate* managed<SoftwareCpu, Op*, bool> Find(Code code, bool memory) =>
+        (delegate* managed<SoftwareCpu, Op*, bool>)(memory ? _memory : _register)[(int)code];
+}

@@ -1,0 +1,23 @@
+using System.Runtime.InteropServices;
+
+namespace EnclaveTesting.Engine.Accelerators.Software.Cpu;
+
+/// <summary>A page's translation. A tag is the page's linear address where the access may go the fast way, anything unaligned where not.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct TlbEntry
+{
+    /// <summary>In the low bits of a tag: never hits.</summary>
+    public const ulong Invalid = 1;
+
+    /// <summary>In the low bits of a tag: allowed, but not plain RAM (devices, pages with watched code).</summary>
+    public const ulong Slow = 2;
+
+    public ulong ReadTag;
+    public ulong WriteTag;
+
+    /// <summary>Host address minus linear address.</summary>
+    public nint Addend;
+
+    /// <summary>Physical address of the page.</summary>
+    public ulong Physical;
+}
