@@ -23,7 +23,7 @@ public class ClientTests
     {
         await using Enclave enclave = await Guest.StartHelloAsync();
         await using EnclaveClient<string, string> client = enclave.Client<string, string>(5002, Codec.Lines);
-        client.Timeout = TimeSpan.FromMilliseconds(300);
+        client.Timeout = TimeSpan.FromSeconds(2);
 
         (await client.Awaiting(it => it.SendAsync("into the sink")).Should().ThrowAsync<EnclaveTimeoutException>()).Which
             .Message.Should().Contain("a reply on port 5002").And.Contain("sent: \"into the sink\\n\"").And.Contain("received: nothing").And.Contain("sink: listening");
