@@ -29,6 +29,7 @@ public sealed class Enclave : IAsyncDisposable
         Name = options.Name ?? "enclave";
         Console = new EnclaveConsole(new ConsoleLog(), options.Snapshots);
         Parent = new ParentInstance(parent, Console);
+        Capture = options.CaptureLimit is int limit ? new VsockCapture(limit) : null;
         Wait = options.Wait ?? (parent.HeartbeatBehaviour.IsAnswered ? Wait.ForHeartbeat() : Wait.ForNothing());
     }
 
@@ -79,6 +80,9 @@ public sealed class Enclave : IAsyncDisposable
         get => Machine.AttestationFaults;
         set => Machine.AttestationFaults = value;
     }
+
+    /// <summary>The vsock traffic so far, to be saved as pcapng for Wireshark; null without <see cref="EnclaveBuilder.WithCapture"/>.</summary>
+    public VsockCapture? Capture { get; }
 
     /// <summary>The engine's machine, for what this class does not show; after the start.</summary>
     /// <exception cref="InvalidOperationException">The enclave was not started.</exception>
@@ -249,6 +253,7 @@ public sealed class Enclave : IAsyncDisposable
             Accelerator = _options.Accelerator,
             Console = Console.Log,
             Nsm = _options.Nsm,
+            Capture = Capture,
             LoggerFactory = _options.LoggerFactory,
         };
         return _machine = await Task.Run(() => MicroVm.Create(image, options), cancellationToken).ConfigureAwait(false);

@@ -122,6 +122,13 @@ public sealed class EnclaveBuilder
         return With(Options with { Snapshots = change(Options.Snapshots) });
     }
 
+    /// <summary>Keeps all vsock traffic, up to a limit in bytes, for <see cref="Enclave.Capture"/>.</summary>
+    public EnclaveBuilder WithCapture(int limit = VsockCapture.DefaultLimit)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(limit);
+        return With(Options with { CaptureLimit = limit });
+    }
+
     /// <summary>Says where the engine logs.</summary>
     public EnclaveBuilder WithLogger(ILoggerFactory loggerFactory)
     {

@@ -30,7 +30,7 @@ internal sealed class MachineDevices
         bus.Ports.Add(I8042.CommandPort, 1, keyboard);
         bus.Ports.Add(CmosRtc.IndexPort, CmosRtc.PortCount, new CmosRtc(options.TimeProvider));
 
-        Vsock = new VsockDevice(new Cid(options.GuestCid));
+        Vsock = new VsockDevice(new Cid(options.GuestCid), options.Capture);
         AddVirtio(Vsock, memory, machine, bus, log);
         if (options.Nsm is { } nsm)
         {

@@ -1,6 +1,7 @@
 using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Devices;
 using EnclaveTesting.Engine.Devices.Nsm;
+using EnclaveTesting.Engine.Devices.Vsock;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -32,6 +33,9 @@ public sealed record MicroVmOptions
 
     /// <summary>What the Nitro Security Module knows and how it behaves; null builds a machine without one.</summary>
     public NsmOptions? Nsm { get; init; } = new();
+
+    /// <summary>Keeps the packets of the vsock device; null keeps none.</summary>
+    public VsockCapture? Capture { get; init; }
 
     /// <summary>The clock behind the guest's real-time clock.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;

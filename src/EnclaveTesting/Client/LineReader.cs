@@ -3,7 +3,9 @@ using System.Text;
 namespace EnclaveTesting;
 
 /// <summary>Reads bytes and lines from a connection, keeping what came too early.</summary>
-internal sealed class LineReader(Stream stream)
+/// <param name="stream">The connection.</param>
+/// <param name="received">Sees all bytes as they come.</param>
+internal sealed class LineReader(Stream stream, Action<ReadOnlySpan<byte>>? received = null)
 {
     /// <summary>A line longer than this is a mistake of the other side.</summary>
     public const int LongestLine = 16 * 1024 * 1024;
@@ -93,6 +95,7 @@ internal sealed class LineReader(Stream stream)
             Array.Resize(ref _buffer, _buffer.Length * 2);
         int count = await stream.ReadAsync(_buffer.AsMemory(_end), cancellationToken).ConfigureAwait(false);
         Received.Add(_buffer.AsSpan(_end, count));
+        received?.Invoke(_buffer.AsSpan(_end, count));
         _end += count;
         return count > 0;
     }

@@ -97,26 +97,18 @@ public sealed class FakeKms
         }
     }
 
-    private async Task ServeAsync(Stream stream, CancellationToken cancellationToken)
-    {
-        var connection = new KmsConnection(stream);
-        while (await connection.ReadRequestAsync(cancellationToken).ConfigureAwait(false) is { } request)
-        {
-            var reply = Answer(request);
-            await connection.WriteReplyAsync(reply, request.KeepAlive, cancellationToken).ConfigureAwait(false);
-            if (!request.KeepAlive)
-                break;
-        }
-    }
+    private Task ServeAsync(Stream stream, CancellationToken cancellationToken) =>
+        ParentHttpServer.ServeAsync(stream, (request, _) => Task.FromResult(Answer(request)), cancellationToken);
 
-    private KmsReply Answer(KmsHttpRequest request)
+    private ParentHttpResponse Answer(ParentHttpRequest request)
     {
-        var context = new KmsCall(request.Operation);
+        string target = request.Headers.GetValueOrDefault("X-Amz-Target", "");
+        var context = new KmsCall(target[(target.LastIndexOf('.') + 1)..]);
         KmsReply reply;
         try
         {
-            if (request.Problem is { } problem)
-                throw new KmsException(KmsException.Serialization, problem);
+            if (request.Method != "POST")
+                throw new KmsException(KmsException.Serialization, "Only POST is answered here.");
             reply = KmsReply.Success(_operations.Run(context, KmsParameters.Parse(request.Body)));
         }
         catch (KmsException exception)
@@ -128,7 +120,10 @@ public sealed class FakeKms
 
         lock (_lock)
             _requests.Add(new KmsRequest(context.Operation, context.KeyId, context.Attestation, context.Error, context.Message));
-        return reply;
+        return new ParentHttpResponse(reply.Status, reply.Body, "application/x-amz-json-1.1")
+        {
+            Headers = new Dictionary<string, string> { ["x-amzn-RequestId"] = Guid.NewGuid().ToString() },
+        };
     }
 
     private KmsKey? FindKey(string name)

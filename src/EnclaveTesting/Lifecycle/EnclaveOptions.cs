@@ -26,6 +26,8 @@ internal sealed record EnclaveOptions
 
     public NsmOptions? Nsm { get; init; } = new();
 
+    public int? CaptureLimit { get; init; }
+
     public IReadOnlyList<Action<ParentBuilder>> Parent { get; init; } = [];
 
     public Wait? Wait { get; init; }

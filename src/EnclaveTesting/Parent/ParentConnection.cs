@@ -50,6 +50,10 @@ public sealed class ParentConnection
     /// <summary>How many bytes the parent sent in all.</summary>
     public long SentCount => _peer.Sent.Count;
 
+    /// <summary>What has been said so far, in its order, to be kept and played again.</summary>
+    /// <exception cref="InvalidOperationException">It is more than 16 MiB.</exception>
+    public ParentRecording Record() => _peer.Dialogue.ToRecording();
+
     /// <summary>Completes when the enclave has done all that is expected of it here; faults when it did something else.</summary>
     internal Task Satisfied => _satisfied.Task;
 

@@ -33,6 +33,17 @@ internal static class ParentExpectation
             throw Mismatch($"a line {description}", Quote(line));
     }
 
+    public static async Task LinesInAnyOrderAsync(ParentPeer peer, IReadOnlyList<string> expected, CancellationToken cancellationToken)
+    {
+        List<string> missing = [.. expected];
+        while (missing.Count > 0)
+        {
+            string? line = await peer.ReadLineAsync(cancellationToken).ConfigureAwait(false);
+            if (line is null || !missing.Remove(line))
+                throw Mismatch("one of " + string.Join(", ", missing.Select(Quote)), Quote(line));
+        }
+    }
+
     public static async Task JsonAsync(ParentPeer peer, string expected, CancellationToken cancellationToken)
     {
         string? line = await peer.ReadLineAsync(cancellationToken).ConfigureAwait(false);

@@ -8,12 +8,13 @@ public sealed class ParentPeer
 {
     private readonly VsockStream _stream;
     private readonly LineReader _reader;
+    private readonly Dialogue _dialogue = new();
     private bool _writingEnded;
 
     internal ParentPeer(VsockStream stream)
     {
         _stream = stream;
-        _reader = new LineReader(stream);
+        _reader = new LineReader(stream, received => _dialogue.Add(fromEnclave: true, received));
     }
 
     /// <summary>The parent's port.</summary>
@@ -23,6 +24,8 @@ public sealed class ParentPeer
     public uint GuestPort => _stream.GuestPort;
 
     internal WriteFaults Faults { get; set; } = new();
+
+    internal Dialogue Dialogue => _dialogue;
 
     internal Transcript Received => _reader.Received;
 
@@ -68,6 +71,7 @@ public sealed class ParentPeer
             }
 
             Sent.Add(piece.Span);
+            _dialogue.Add(fromEnclave: false, piece.Span);
             await _stream.WriteAsync(piece, cancellationToken).ConfigureAwait(false);
             if (limit is not null && Sent.Count >= limit)
                 EndWriting();
@@ -81,6 +85,9 @@ public sealed class ParentPeer
 
     /// <summary>Sends text and a line feed.</summary>
     public Task WriteLineAsync(string line, CancellationToken cancellationToken = default) => WriteAsync(line + "\n", cancellationToken);
+
+    /// <summary>The connection as a stream, for protocols that want one.</summary>
+    public Stream AsStream() => new ParentPeerStream(this);
 
     /// <summary>Sends no more; reading goes on (half-close).</summary>
     public void CompleteWriting()

@@ -1,5 +1,6 @@
 using System.Text;
 using EnclaveTesting.Engine.Devices.Vsock;
+using EnclaveTesting.Kms;
 
 namespace EnclaveTesting;
 
@@ -81,6 +82,40 @@ public sealed class ParentPort
     {
         ArgumentNullException.ThrowIfNull(handler);
         return Add("run a handler", false, handler);
+    }
+
+    /// <summary>Answers HTTP/1.1 requests by a function.</summary>
+    public ParentPort Http(Func<ParentHttpRequest, CancellationToken, Task<ParentHttpResponse>> handler)
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        return Add("answer HTTP requests", false, (peer, token) => ParentHttpServer.ServeAsync(peer.AsStream(), handler, token));
+    }
+
+    /// <summary>Answers HTTP/1.1 requests as a stub says, which remembers them.</summary>
+    public ParentPort Http(ParentHttpStub stub)
+    {
+        ArgumentNullException.ThrowIfNull(stub);
+        return Http((request, _) => stub.HandleAsync(request));
+    }
+
+    /// <summary>Answers as AWS's key management service does.</summary>
+    public ParentPort Kms(FakeKms kms)
+    {
+        ArgumentNullException.ThrowIfNull(kms);
+        return Add("answer as KMS", false, (peer, token) => kms.HandleAsync(peer.AsStream(), token));
+    }
+
+    /// <summary>Waits for these lines, in whatever order they come.</summary>
+    public ParentPort ExpectLinesInAnyOrder(params string[] lines) => Add($"expect {lines.Length} lines in any order", true,
+        (peer, token) => ParentExpectation.LinesInAnyOrderAsync(peer, lines, token));
+
+    /// <summary>Plays the parent's part of a recorded connection: expects what the enclave sent then, sends what the parent sent.</summary>
+    public ParentPort Replay(ParentRecording recording)
+    {
+        ArgumentNullException.ThrowIfNull(recording);
+        foreach (ParentExchange exchange in recording.Exchanges)
+            _ = exchange.FromEnclave ? Expect(exchange.Bytes) : Reply(exchange.Bytes);
+        return this;
     }
 
     /// <summary>Passes the connection on to a TCP server of the host, as AWS's vsock-proxy does.</summary>

@@ -27,6 +27,10 @@ internal sealed class DescriptorChain(GuestMemory memory, int capacity)
     /// <returns>How many bytes there were; fewer than asked for only at the end.</returns>
     public int Read(uint offset, Span<byte> destination) => Copy(0, _readable, offset, destination, write: false);
 
+    /// <summary>Copies back out of the writable part.</summary>
+    /// <returns>How many bytes there were.</returns>
+    public int ReadBack(uint offset, Span<byte> destination) => Copy(_readable, Count, offset, destination, write: false);
+
     /// <summary>Copies into the writable part.</summary>
     /// <returns>How many bytes fitted.</returns>
     public unsafe int Write(uint offset, ReadOnlySpan<byte> source)

@@ -15,6 +15,7 @@ internal sealed class VsockDevice : IVirtioDevice
     private const int MaxReplies = 64;
     private const int MaxConnections = 65_536;
     private const int MaxRounds = 16;
+    private const int MaxCapturedData = 256 * 1024;
 
     private readonly byte[] _configuration = new byte[sizeof(ulong)];
     private readonly Dictionary<VsockKey, VsockConnection> _connections = [];
@@ -22,10 +23,12 @@ internal sealed class VsockDevice : IVirtioDevice
     private readonly Queue<VsockHeader> _replies = new(MaxReplies);
     private readonly byte[] _header = new byte[VsockHeader.Size];
     private IVirtioTransport _transport = null!;
+    private readonly VsockCapture? _capture;
     private bool _ended;
 
-    public VsockDevice(Cid guestCid)
+    public VsockDevice(Cid guestCid, VsockCapture? capture = null)
     {
+        _capture = capture;
         Host = new VsockHost(guestCid);
         BinaryPrimitives.WriteUInt64LittleEndian(_configuration, guestCid.Value);
     }
@@ -171,6 +174,12 @@ internal sealed class VsockDevice : IVirtioDevice
             }
 
             uint length = sender is null ? SendReply(chain) : sender.Produce(operation, chain, Host.GuestCid.Value);
+            if (_capture is not null)
+            {
+                chain.ReadBack(0, _capture.Buffer((int)length));
+                _capture.Add((int)length);
+            }
+
             queue.Push(chain.Head, length);
             any = true;
             if (sender is not null)
@@ -228,6 +237,13 @@ internal sealed class VsockDevice : IVirtioDevice
         {
             _transport.Fault($"a packet announces {header.Length} bytes and carries {chain.ReadableLength - VsockHeader.Size}");
             return;
+        }
+
+        if (_capture is not null)
+        {
+            int length = VsockHeader.Size + (int)Math.Min(header.Length, MaxCapturedData);
+            chain.Read(0, _capture.Buffer(length));
+            _capture.Add(length);
         }
 
         // Whatever pretends to come from elsewhere is dropped: an answer would not reach its sender.

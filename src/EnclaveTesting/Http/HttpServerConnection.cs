@@ -1,23 +1,24 @@
 using System.Globalization;
+using System.Net;
 using System.Text;
 
-namespace EnclaveTesting.Kms;
+namespace EnclaveTesting;
 
 /// <summary>
-/// HTTP/1.1 on a stream, as much of it as clients of AWS use: POST with a length or chunks, Expect: 100-continue, connections
-/// that stay open. What a peer can make it hold is bounded.
+/// The server's side of HTTP/1.1 on a stream: bodies with a length or in chunks, Expect: 100-continue, connections that stay open.
+/// What a peer can make it hold is bounded.
 /// </summary>
-internal sealed class KmsConnection(Stream stream)
+internal sealed class HttpServerConnection(Stream stream)
 {
     private const int MaxHeadSize = 64 * 1024;
-    private const int MaxBodySize = 1024 * 1024;
+    private const int MaxBodySize = 64 * 1024 * 1024;
 
     private readonly byte[] _buffer = new byte[16 * 1024];
     private int _start;
     private int _end;
 
     /// <summary>The next request; null if the peer has closed the connection, also in the middle of one.</summary>
-    public async Task<KmsHttpRequest?> ReadRequestAsync(CancellationToken cancellationToken)
+    public async Task<ParentHttpRequest?> ReadRequestAsync(CancellationToken cancellationToken)
     {
         int budget = MaxHeadSize;
         string? line;
@@ -32,8 +33,8 @@ internal sealed class KmsConnection(Stream stream)
 
         var headers = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         string[] parts = line.Split(' ');
-        if (parts is not ["POST", _, "HTTP/1.1"])
-            return Refuse("Only POST over HTTP/1.1 is answered here.");
+        if (parts is not [{ Length: > 0 } method, { Length: > 0 } target, "HTTP/1.1"])
+            return Refuse($"\"{line}\" is no request of HTTP/1.1.");
         while (true)
         {
             (line, budget) = await ReadLineAsync(budget, cancellationToken).ConfigureAwait(false);
@@ -57,27 +58,22 @@ internal sealed class KmsConnection(Stream stream)
         if (problem is not null)
             return Refuse(problem);
 
-        string target = headers.GetValueOrDefault("X-Amz-Target", "");
         bool close = headers.TryGetValue("Connection", out string? connection) && connection.Contains("close", StringComparison.OrdinalIgnoreCase);
-        return new KmsHttpRequest(target[(target.LastIndexOf('.') + 1)..], body.ToArray(), !close, Problem: null);
+        return new ParentHttpRequest(method, target, headers, body.ToArray()) { KeepAlive = !close };
     }
 
-    public async Task WriteReplyAsync(KmsReply reply, bool keepAlive, CancellationToken cancellationToken)
+    public async Task WriteResponseAsync(ParentHttpResponse response, bool keepAlive, CancellationToken cancellationToken)
     {
-        string head = string.Create(CultureInfo.InvariantCulture, $"""
-            HTTP/1.1 {reply.Status} {(reply.Status == 200 ? "OK" : "Bad Request")}
-            x-amzn-RequestId: {Guid.NewGuid()}
-            Content-Type: application/x-amz-json-1.1
-            Content-Length: {reply.Body.Length}
-            Connection: {(keepAlive ? "keep-alive" : "close")}
-
-
-            """).ReplaceLineEndings("\r\n");
-        await stream.WriteAsync((byte[])[.. Encoding.ASCII.GetBytes(head), .. reply.Body], cancellationToken).ConfigureAwait(false);
+        var head = new StringBuilder();
+        head.Append(CultureInfo.InvariantCulture, $"HTTP/1.1 {response.Status} {(HttpStatusCode)response.Status}\r\n");
+        foreach ((string name, string value) in response.Headers)
+            head.Append(CultureInfo.InvariantCulture, $"{name}: {value}\r\n");
+        head.Append(CultureInfo.InvariantCulture, $"Content-Type: {response.ContentType}\r\nContent-Length: {response.Body.Length}\r\nConnection: {(keepAlive ? "keep-alive" : "close")}\r\n\r\n");
+        await stream.WriteAsync((byte[])[.. Encoding.ASCII.GetBytes(head.ToString()), .. response.Body.Span], cancellationToken).ConfigureAwait(false);
         await stream.FlushAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    private static KmsHttpRequest Refuse(string problem) => new("", ReadOnlyMemory<byte>.Empty, KeepAlive: false, problem);
+    private static ParentHttpRequest Refuse(string problem) => new("", "", new Dictionary<string, string>(), ReadOnlyMemory<byte>.Empty) { Problem = problem };
 
     private async Task<string?> ReadChunksAsync(MemoryStream body, CancellationToken cancellationToken)
     {

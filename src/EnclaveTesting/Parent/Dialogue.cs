@@ -1,0 +1,40 @@
+namespace EnclaveTesting;
+
+/// <summary>Who said what on a connection, as it happens; bounded.</summary>
+internal sealed class Dialogue
+{
+    private const int Limit = 16 << 20;
+
+    private readonly Lock _lock = new();
+    private readonly List<(bool FromEnclave, MemoryStream Bytes)> _turns = [];
+    private long _size;
+
+    public void Add(bool fromEnclave, ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.IsEmpty)
+            return;
+        lock (_lock)
+        {
+            _size += bytes.Length;
+            if (_size > Limit)
+            {
+                _turns.Clear();
+                return;
+            }
+
+            if (_turns.Count == 0 || _turns[^1].FromEnclave != fromEnclave)
+                _turns.Add((fromEnclave, new MemoryStream()));
+            _turns[^1].Bytes.Write(bytes);
+        }
+    }
+
+    public ParentRecording ToRecording()
+    {
+        lock (_lock)
+        {
+            return _size <= Limit
+                ? new ParentRecording([.. _turns.Select(turn => new ParentExchange(turn.FromEnclave, turn.Bytes.ToArray()))])
+                : throw new InvalidOperationException($"{_size} bytes were exchanged; a recording holds at most {Limit}.");
+        }
+    }
+}
