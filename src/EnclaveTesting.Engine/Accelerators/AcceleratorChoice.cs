@@ -1,4 +1,5 @@
 using EnclaveTesting.Engine.Accelerators.Kvm;
+using EnclaveTesting.Engine.Accelerators.Software;
 
 namespace EnclaveTesting.Engine.Accelerators;
 
@@ -7,8 +8,11 @@ namespace EnclaveTesting.Engine.Accelerators;
 /// <param name="Reason">One sentence for people.</param>
 internal sealed record AcceleratorChoice(IAccelerator Accelerator, string Reason)
 {
-    /// <summary>Decides for machines that leave the choice open: <c>kvm</c> or <c>software</c>.</summary>
+    /// <summary>Decides for machines that leave the choice open: <c>kvm</c>, <c>software</c> or <c>auto</c>.</summary>
     public const string EnvironmentVariable = "ENCLAVE_ACCELERATOR";
+
+    // A host does not change while a process runs; the probe is run once, when the first machine asks.
+    private static readonly Lazy<AcceleratorProbe> KvmProbe = new(() => AcceleratorProbe.Run(new KvmAccelerator()));
 
     /// <summary>Chooses; an accelerator that was asked for by name is taken or the attempt fails.</summary>
     /// <exception cref="AcceleratorUnavailableException">This host cannot run it.</exception>
@@ -27,11 +31,16 @@ internal sealed record AcceleratorChoice(IAccelerator Accelerator, string Reason
             case Accelerators.Accelerator.Kvm:
                 return UseKvm(reason);
             case Accelerators.Accelerator.Software:
-                throw new AcceleratorUnavailableException("This version has no software CPU yet.");
+                return new AcceleratorChoice(new SoftwareAccelerator(), reason);
             default:
                 return UseKvm("it is there");
         }
     }
+
+    /// <summary>Takes KVM if the probe says that it works.</summary>
+    public static AcceleratorChoice Choose(AcceleratorProbe kvm) => kvm.Works
+        ? new AcceleratorChoice(new KvmAccelerator(), kvm.Finding)
+        : new AcceleratorChoice(new SoftwareAccelerator(), $"KVM cannot be used: {kvm.Finding}");
 
     private static AcceleratorChoice UseKvm(string reason)
     {

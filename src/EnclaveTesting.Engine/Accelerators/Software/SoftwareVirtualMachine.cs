@@ -1,0 +1,302 @@
+using EnclaveTesting.Engine.Accelerators.Software.Chipset;
+using EnclaveTesting.Engine.Accelerators.Software.Cpu;
+using EnclaveTesting.Engine.Boot;
+using EnclaveTesting.Engine.Devices;
+using EnclaveTesting.Engine.Machine;
+
+namespace EnclaveTesting.Engine.Accelerators.Software;
+
+/// <summary>
+/// A machine of software CPUs. One thread runs them in turns, some thousand instructions each, and between two turns lets
+/// timers expire and devices do what has come from the host.
+/// </summary>
+internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
+{
+    private const int LongestInstruction = 15;
+    private const ulong PageMask = 0xFFF;
+
+    // Long enough that what happens between turns costs nothing, short enough for timers (a fraction of a millisecond) and,
+    // with several CPUs, for those that wait for each other.
+    private const long TurnAlone = 20_000, TurnAmongOthers = 5_000;
+
+    private readonly IMachineBus _bus;
+    private readonly MachineClock _clock;
+    private readonly SoftwareChipset _chipset;
+    private readonly VirtualCpu[] _cpus;
+    private readonly Dictionary<Gsi, SoftwareInterruptLine> _lines = [];
+    private readonly UnimplementedInstructions _unimplemented = new();
+    private readonly ManualResetEventSlim _signal = new(initialState: false, spinCount: 0);
+    private readonly Thread _thread;
+    private readonly long _turn;
+    private volatile int _running;
+    private int _wakePending;
+    private volatile bool _stop;
+    private bool _started, _disposed;
+
+    /// <summary>Builds the CPUs and the chipset.</summary>
+    public SoftwareVirtualMachine(VirtualMachineConfiguration configuration, IMachineBus bus, bool virtualTime)
+    {
+        _bus = bus;
+        _cpus = new VirtualCpu[configuration.CpuCount];
+        _turn = _cpus.Length == 1 ? TurnAlone : TurnAmongOthers;
+        _clock = virtualTime ? new VirtualClock(CountRetired) : new HostClock();
+        _clock.DeadlineMovedForward = () => _cpus[_running].Cpu.RaiseAttention();
+        _chipset = new SoftwareChipset(configuration, bus, _clock, this, _unimplemented);
+        for (int i = 0; i < _cpus.Length; i++)
+            _cpus[i] = new VirtualCpu(new SoftwareCpu(i, configuration.Memory, _chipset, i == 0 ? null : _cpus[0].Cpu));
+        _thread = new Thread(Loop) { IsBackground = true, Name = "enclave machine" };
+    }
+
+    /// <summary>Instructions of all CPUs so far.</summary>
+    public long Retired => CountRetired();
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Diagnostics => _unimplemented.Describe();
+
+    /// <inheritdoc/>
+    public IInterruptLine GetInterruptLine(Gsi gsi)
+    {
+        if (!_lines.TryGetValue(gsi, out SoftwareInterruptLine? line))
+            _lines[gsi] = line = new SoftwareInterruptLine(_chipset, gsi);
+        return line;
+    }
+
+    /// <summary>Does nothing: a store to the register reaches the bus as any other.</summary>
+    public void AddDoorbell(Doorbell doorbell)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void Start(in BootEntry entry)
+    {
+        _cpus[0].Cpu.Enter(entry);
+        _cpus[0].IsStarted = true;
+        _started = true;
+        _thread.Start();
+    }
+
+    /// <inheritdoc/>
+    public void Wake()
+    {
+        if (Interlocked.Exchange(ref _wakePending, 1) != 0)
+            return;
+        _cpus[_running].Cpu.RaiseAttention();
+        _signal.Set();
+    }
+
+    /// <inheritdoc/>
+    public void RequestStop()
+    {
+        _stop = true;
+        foreach (VirtualCpu cpu in _cpus)
+            cpu.Cpu.RaiseAttention();
+        _signal.Set();
+    }
+
+    /// <inheritdoc/>
+    public void Join()
+    {
+        if (_started)
+            _thread.Join();
+    }
+
+    /// <inheritdoc/>
+    public bool TryReadRegisters(int cpu, out CpuRegisters registers, out CpuSystemRegisters system)
+    {
+        registers = _cpus[cpu].Cpu.ReadRegisters();
+        system = _cpus[cpu].Cpu.ReadSystemRegisters();
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_disposed)
+            return;
+        _disposed = true;
+        RequestStop();
+        Join();
+        foreach (VirtualCpu cpu in _cpus)
+            cpu.Cpu.Dispose();
+        _signal.Dispose();
+    }
+
+    /// <inheritdoc/>
+    void IApicHost.InterruptPending(int cpu) => _cpus[cpu].Cpu.RaiseAttention();
+
+    /// <inheritdoc/>
+    void IApicHost.NonMaskable(int cpu)
+    {
+        _cpus[cpu].Cpu.RequestNmi();
+        _cpus[cpu].IsHalted = false;
+    }
+
+    // Both wait for the end of the present turn: a CPU may send them to itself in the midst of an instruction.
+    void IApicHost.Init(int cpu)
+    {
+        _cpus[cpu].IsResetWanted = true;
+        _cpus[cpu].StartPage = null;
+        _cpus[_running].Cpu.RaiseAttention();
+    }
+
+    void IApicHost.StartUp(int cpu, byte page)
+    {
+        if (_cpus[cpu].IsStarted && !_cpus[cpu].IsResetWanted)
+            return;
+        _cpus[cpu].StartPage ??= page;
+        _cpus[_running].Cpu.RaiseAttention();
+    }
+
+    private long CountRetired()
+    {
+        long sum = 0;
+        foreach (VirtualCpu cpu in _cpus)
+            sum += cpu.Cpu.Retired;
+        return sum;
+    }
+
+    private void Loop()
+    {
+        try
+        {
+            while (!_stop)
+            {
+                bool ran = false;
+                for (int i = 0; i < _cpus.Length && !_stop; i++)
+                {
+                    DoWork();
+                    ran |= TakeTurn(i);
+                }
+
+                if (!ran && !_stop)
+                    Wait();
+            }
+        }
+        catch (Exception exception)
+        {
+            // A device or the CPU itself is broken; the test's process must survive and the author must see why.
+            EndByException(exception);
+        }
+    }
+
+    private void EndByException(Exception exception)
+    {
+        try
+        {
+            End(_running, VmExitReason.HypervisorError, exception.ToString());
+        }
+        catch (Exception another)
+        {
+            // Not even the registers can be read.
+            _bus.Ended(new VmExit(VmExitReason.HypervisorError, $"{exception}\n{another}") { Cpu = _running });
+        }
+    }
+
+    private void DoWork()
+    {
+        if (Volatile.Read(ref _wakePending) != 0)
+        {
+            // Cleared before the work is done: what comes during it wakes again.
+            Interlocked.Exchange(ref _wakePending, 0);
+            _bus.DoHostWork();
+        }
+
+        _clock.RunDue();
+    }
+
+    private bool TakeTurn(int index)
+    {
+        VirtualCpu cpu = _cpus[index];
+        ApplySignals(cpu);
+        if (!CanRun(cpu, index))
+            return false;
+
+        cpu.IsHalted = false;
+        _running = index;
+        _chipset.Running = index;
+        switch (cpu.Cpu.Run(_clock.Budget(_turn)))
+        {
+            case CpuStop.Halted:
+                cpu.IsHalted = true;
+                break;
+            case CpuStop.TripleFault:
+                End(index, VmExitReason.TripleFault, "A virtual CPU could not deliver a double fault and shut down.");
+                break;
+        }
+
+        return true;
+    }
+
+    private static void ApplySignals(VirtualCpu cpu)
+    {
+        if (cpu.IsResetWanted)
+        {
+            cpu.Cpu.Reset();
+            cpu.IsResetWanted = cpu.IsStarted = cpu.IsHalted = false;
+        }
+
+        if (cpu.StartPage is byte page)
+        {
+            cpu.Cpu.StartUp(page);
+            cpu.StartPage = null;
+            cpu.IsStarted = true;
+        }
+    }
+
+    private bool CanRun(VirtualCpu cpu, int index) =>
+        cpu.IsStarted && (!cpu.IsHalted || (cpu.Cpu.InterruptsEnabled && _chipset.HasInterrupt(index)));
+
+    private void Wait()
+    {
+        if (Array.TrueForAll(_cpus, cpu => cpu.IsDead))
+        {
+            _bus.Ended(new VmExit(VmExitReason.Halt, "Every virtual CPU is halted with interrupts disabled."));
+            return;
+        }
+
+        _signal.Reset();
+        if (_stop || Volatile.Read(ref _wakePending) != 0)
+            return;
+        _clock.Idle(_signal);
+    }
+
+    private void End(int index, VmExitReason reason, string detail)
+    {
+        SoftwareCpu cpu = _cpus[index].Cpu;
+        CpuRegisters registers = cpu.ReadRegisters();
+        _bus.Ended(new VmExit(reason, detail)
+        {
+            Cpu = index,
+            Registers = registers,
+            InstructionBytes = ReadInstructionBytes(cpu, cpu.ReadSystemRegisters().Cs.Base + registers.Rip),
+        });
+        _stop = true;
+    }
+
+    private static byte[] ReadInstructionBytes(SoftwareCpu cpu, ulong address)
+    {
+        Span<byte> bytes = stackalloc byte[LongestInstruction];
+        int onPage = (int)Math.Min(PageMask + 1 - (address & PageMask), LongestInstruction);
+        if (!cpu.TryReadBytes(address, bytes[..onPage]))
+            return [];
+        if (onPage < LongestInstruction && cpu.TryReadBytes(address + (ulong)onPage, bytes[onPage..]))
+            onPage = LongestInstruction;
+        return bytes[..onPage].ToArray();
+    }
+
+    private sealed class VirtualCpu(SoftwareCpu cpu)
+    {
+        public SoftwareCpu Cpu => cpu;
+
+        public bool IsStarted { get; set; }
+
+        public bool IsHalted { get; set; }
+
+        public bool IsResetWanted { get; set; }
+
+        public byte? StartPage { get; set; }
+
+        /// <summary>Whether nothing can ever wake it; the start-up message that could would have to come from another CPU.</summary>
+        public bool IsDead => StartPage is null && (!IsStarted || (IsHalted && !cpu.InterruptsEnabled));
+    }
+}
