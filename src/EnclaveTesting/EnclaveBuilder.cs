@@ -51,6 +51,13 @@ public sealed class EnclaveBuilder
         return With(Options with { Image = EnclaveImageSource.FromBuilder(image) });
     }
 
+    /// <summary>Makes the image when the first enclave of this builder starts; the others share it.</summary>
+    public EnclaveBuilder WithImage(Func<CancellationToken, Task<EifBuilder>> image)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        return With(Options with { Image = EnclaveImageSource.FromFunction(image) });
+    }
+
     /// <summary>Names the enclave in messages; by default the image's file name.</summary>
     public EnclaveBuilder WithName(string name)
     {

@@ -27,6 +27,27 @@ internal sealed record EnclaveImageSource(string Description, Func<string?> Find
     public static EnclaveImageSource FromBuilder(EifBuilder builder) =>
         new("an image being built", () => null, _ => Task.FromResult(EifImage.Load(builder.Build())));
 
+    /// <summary>An image that is made asynchronously; one that failed or was cancelled is tried again with the next enclave.</summary>
+    public static EnclaveImageSource FromFunction(Func<CancellationToken, Task<EifBuilder>> make)
+    {
+        var turn = new SemaphoreSlim(1, 1);
+        byte[]? bytes = null;
+        return new EnclaveImageSource("an image being made", () => null, async token =>
+        {
+            await turn.WaitAsync(token).ConfigureAwait(false);
+            try
+            {
+                bytes ??= (await make(token).ConfigureAwait(false)).Build();
+            }
+            finally
+            {
+                turn.Release();
+            }
+
+            return EifImage.Load(bytes);
+        });
+    }
+
     /// <summary>A stream, which is read once and whole when the first enclave starts.</summary>
     public static EnclaveImageSource FromStream(Stream stream)
     {

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text;
 using EnclaveTesting.Engine.Devices.Vsock;
 using EnclaveTesting.Kms;
@@ -120,6 +121,17 @@ public sealed class ParentPort
 
     /// <summary>Passes the connection on to a TCP server of the host, as AWS's vsock-proxy does.</summary>
     public ParentPort ForwardTo(string host, int port) => Add($"forward to {host}:{port}", false, (peer, token) => ParentForward.ToTcpAsync(peer, host, port, token));
+
+    /// <summary>Passes the connection on to a TCP server whose address is asked for when the enclave connects; what the function throws is reported.</summary>
+    public ParentPort ForwardTo(Func<DnsEndPoint> server)
+    {
+        ArgumentNullException.ThrowIfNull(server);
+        return Add("forward", false, (peer, token) =>
+        {
+            DnsEndPoint address = server();
+            return ParentForward.ToTcpAsync(peer, address.Host, address.Port, token);
+        });
+    }
 
     /// <summary>Passes the connection on to a Unix socket of the host.</summary>
     public ParentPort ForwardToUnixSocket(string path) => Add($"forward to {path}", false, (peer, token) => ParentForward.ToUnixSocketAsync(peer, path, token));
