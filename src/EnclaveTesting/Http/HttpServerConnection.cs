@@ -8,10 +8,9 @@ namespace EnclaveTesting;
 /// The server's side of HTTP/1.1 on a stream: bodies with a length or in chunks, Expect: 100-continue, connections that stay open.
 /// What a peer can make it hold is bounded.
 /// </summary>
-internal sealed class HttpServerConnection(Stream stream)
+internal sealed class HttpServerConnection(Stream stream, int maxBodySize)
 {
     private const int MaxHeadSize = 64 * 1024;
-    private const int MaxBodySize = 64 * 1024 * 1024;
 
     private readonly byte[] _buffer = new byte[16 * 1024];
     private int _start;
@@ -65,13 +64,17 @@ internal sealed class HttpServerConnection(Stream stream)
     public async Task WriteResponseAsync(ParentHttpResponse response, bool keepAlive, CancellationToken cancellationToken)
     {
         var head = new StringBuilder();
-        head.Append(CultureInfo.InvariantCulture, $"HTTP/1.1 {response.Status} {(HttpStatusCode)response.Status}\r\n");
+        head.Append(CultureInfo.InvariantCulture, $"HTTP/1.1 {response.Status} {ReasonPhrase(response.Status)}\r\n");
         foreach ((string name, string value) in response.Headers)
             head.Append(CultureInfo.InvariantCulture, $"{name}: {value}\r\n");
         head.Append(CultureInfo.InvariantCulture, $"Content-Type: {response.ContentType}\r\nContent-Length: {response.Body.Length}\r\nConnection: {(keepAlive ? "keep-alive" : "close")}\r\n\r\n");
         await stream.WriteAsync((byte[])[.. Encoding.ASCII.GetBytes(head.ToString()), .. response.Body.Span], cancellationToken).ConfigureAwait(false);
         await stream.FlushAsync(cancellationToken).ConfigureAwait(false);
     }
+
+    // "BadRequest" -> "Bad Request"; nobody reads it but people.
+    private static string ReasonPhrase(int status) =>
+        string.Concat(((HttpStatusCode)status).ToString().Select((letter, i) => i > 0 && char.IsUpper(letter) ? $" {letter}" : letter.ToString()));
 
     private static ParentHttpRequest Refuse(string problem) => new("", "", new Dictionary<string, string>(), ReadOnlyMemory<byte>.Empty) { Problem = problem };
 
@@ -108,8 +111,8 @@ internal sealed class HttpServerConnection(Stream stream)
     {
         if (!int.TryParse(length, style, CultureInfo.InvariantCulture, out int remaining) || remaining < 0)
             return $"\"{length}\" is no size.";
-        if (remaining > MaxBodySize - body.Length)
-            return $"The body is longer than {MaxBodySize} bytes.";
+        if (remaining > maxBodySize - body.Length)
+            return $"The body is longer than {maxBodySize} bytes.";
         while (remaining > 0)
         {
             if (_start == _end && !await FillAsync(cancellationToken).ConfigureAwait(false))

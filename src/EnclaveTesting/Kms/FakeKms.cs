@@ -12,6 +12,8 @@ namespace EnclaveTesting.Kms;
 /// </summary>
 public sealed class FakeKms
 {
+    private const int MaxBodySize = 1024 * 1024;
+
     private readonly Lock _lock = new();
     private readonly List<KmsKey> _keys = [];
     private readonly List<KmsRequest> _requests = [];
@@ -98,7 +100,7 @@ public sealed class FakeKms
     }
 
     private Task ServeAsync(Stream stream, CancellationToken cancellationToken) =>
-        ParentHttpServer.ServeAsync(stream, (request, _) => Task.FromResult(Answer(request)), cancellationToken);
+        ParentHttpServer.ServeAllAsync(stream, MaxBodySize, (request, _) => Task.FromResult(Answer(request)), cancellationToken);
 
     private ParentHttpResponse Answer(ParentHttpRequest request)
     {
@@ -107,6 +109,8 @@ public sealed class FakeKms
         KmsReply reply;
         try
         {
+            if (request.Problem is { } problem)
+                throw new KmsException(KmsException.Serialization, problem);
             if (request.Method != "POST")
                 throw new KmsException(KmsException.Serialization, "Only POST is answered here.");
             reply = KmsReply.Success(_operations.Run(context, KmsParameters.Parse(request.Body)));

@@ -35,12 +35,13 @@ public class RecordingTests
     {
         await using Enclave enclave = await Guest.StartHelloAsync(builder => builder.WithCapture());
         await enclave.CommandAsync("echo what Wireshark shows");
+        await enclave.StopAsync();
         using var file = new MemoryStream();
 
         enclave.Capture!.Save(file);
 
         List<byte[]> packets = ReadPcapNg(file.ToArray());
-        packets.Should().HaveCount(enclave.Capture.PacketCount);
+        packets.Count.Should().Be(enclave.Capture.PacketCount);
         byte[] request = packets.Single(packet => packet.AsSpan().IndexOf("echo what Wireshark shows\n"u8) == 76);
         BinaryPrimitives.ReadUInt64LittleEndian(request).Should().Be(3, "the parent sent it");
         BinaryPrimitives.ReadUInt64LittleEndian(request.AsSpan(8)).Should().Be(16);
