@@ -249,7 +249,7 @@ public sealed class Enclave : IAsyncDisposable
             Cpus = _options.Cpus,
             GuestCid = _options.Cid,
             ExtraCommandLine = _options.CommandLine,
-            ExtraInitrd = _options.Initrd,
+            ExtraInitrd = _options.Environment.Count == 0 ? _options.Initrd : EnvironmentOverride.Build(image, _options.Environment, _options.Initrd),
             Accelerator = _options.Accelerator,
             Console = Console.Log,
             Nsm = _options.Nsm,

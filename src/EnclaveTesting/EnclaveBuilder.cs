@@ -84,6 +84,14 @@ public sealed class EnclaveBuilder
     /// <summary>Appends a ramdisk to the image's own; its files replace theirs.</summary>
     public EnclaveBuilder WithInitrd(ReadOnlyMemory<byte> initrd) => With(Options with { Initrd = initrd });
 
+    /// <summary>Sets an environment variable of the enclave's command, beside those of the image's /env.</summary>
+    public EnclaveBuilder WithEnvironment(string name, string value)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        ArgumentNullException.ThrowIfNull(value);
+        return With(Options with { Environment = new Dictionary<string, string>(Options.Environment) { [name] = value } });
+    }
+
     /// <summary>Says what executes the guest; <see cref="Accelerator.Auto"/> by default.</summary>
     public EnclaveBuilder WithAccelerator(Accelerator accelerator) => With(Options with { Accelerator = accelerator });
 
@@ -172,6 +180,12 @@ public sealed class EnclaveBuilder
             problems.Add($"An enclave has 1 to {MpTable.MaximumCpus} vCPUs, not {Options.Cpus}.");
         if (new Cid(Options.Cid).WhyNotForGuests is { } cid)
             problems.Add(cid);
+        foreach ((string name, string value) in Options.Environment)
+        {
+            if (name.AsSpan().ContainsAny("=\n\0") || value.AsSpan().ContainsAny('\n', '\0'))
+                problems.Add($"{name}={value} is no environment variable: names have no equals sign, and neither has line breaks or zeroes.");
+        }
+
         if (!Enum.IsDefined(Options.Accelerator))
             problems.Add($"There is no accelerator {Options.Accelerator}.");
         if (Options.StartupTimeout <= TimeSpan.Zero)

@@ -1,5 +1,5 @@
 using System.Buffers;
-using System.Text;
+using System.Formats.Cbor;
 using System.Text.Json;
 
 namespace EnclaveTesting;
@@ -32,6 +32,41 @@ public abstract class Codec
         ArgumentNullException.ThrowIfNull(encode);
         ArgumentNullException.ThrowIfNull(decode);
         return new FramedCodec(Framing.Length, Serialization.Custom(encode, decode));
+    }
+
+    /// <summary>Four bytes of length, big-endian, then CBOR as two functions of yours write and read it.</summary>
+    public static Codec Cbor<TRequest, TReply>(Action<CborWriter, TRequest> write, Func<CborReader, TReply> read)
+    {
+        ArgumentNullException.ThrowIfNull(write);
+        ArgumentNullException.ThrowIfNull(read);
+        return LengthPrefixedWith<TRequest, TReply>(
+            request =>
+            {
+                var writer = new CborWriter();
+                write(writer, request);
+                return writer.Encode();
+            },
+            reply =>
+            {
+                try
+                {
+                    return read(new CborReader(reply));
+                }
+                catch (Exception exception) when (exception is CborContentException or InvalidOperationException)
+                {
+                    throw new InvalidDataException($"{Transcript.Describe(reply, reply.Length)} is not the CBOR that was expected: {exception.Message}", exception);
+                }
+            });
+    }
+
+    /// <summary>
+    /// Protocol buffers with their length in front as a varint (writeDelimitedTo): <c>Codec.Protobuf&lt;Ask, Answer&gt;(it => it.ToByteArray(), Answer.Parser.ParseFrom)</c>.
+    /// </summary>
+    public static Codec Protobuf<TRequest, TReply>(Func<TRequest, byte[]> encode, Func<byte[], TReply> decode)
+    {
+        ArgumentNullException.ThrowIfNull(encode);
+        ArgumentNullException.ThrowIfNull(decode);
+        return new FramedCodec(Framing.Varint, Serialization.Custom(encode, decode));
     }
 
     /// <summary>Writes a message.</summary>

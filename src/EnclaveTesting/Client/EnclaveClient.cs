@@ -56,6 +56,17 @@ public sealed class EnclaveClient<TRequest, TReply> : IAsyncDisposable
         return ExchangeAsync(request, hasMore, cancellationToken);
     }
 
+    /// <summary>Opens a connection on which many requests may be under way, told apart by an id that their replies repeat.</summary>
+    /// <inheritdoc cref="Enclave.ConnectAsync"/>
+    public async Task<CorrelatedClient<TRequest, TReply, TId>> Correlate<TId>(Func<TRequest, TId> idOfRequest, Func<TReply, TId> idOfReply, CancellationToken cancellationToken = default)
+        where TId : notnull
+    {
+        ArgumentNullException.ThrowIfNull(idOfRequest);
+        ArgumentNullException.ThrowIfNull(idOfReply);
+        VsockStream stream = await _enclave.ConnectStreamAsync(Port, cancellationToken).ConfigureAwait(false);
+        return new CorrelatedClient<TRequest, TReply, TId>(_enclave, _codec, stream, Timeout, idOfRequest, idOfReply);
+    }
+
     /// <summary>Closes the connection.</summary>
     public async ValueTask DisposeAsync()
     {

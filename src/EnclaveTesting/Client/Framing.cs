@@ -15,6 +15,9 @@ internal abstract class Framing
     /// <summary>Each message begins with its length in four bytes, big-endian.</summary>
     public static Framing Length { get; } = new LengthFraming();
 
+    /// <summary>Each message begins with its length as a varint, seven bits at a time, the lowest first.</summary>
+    public static Framing Varint { get; } = new VarintFraming();
+
     public abstract void Write(ReadOnlySpan<byte> message, IBufferWriter<byte> output);
 
     public abstract bool TryRead(ref ReadOnlySequence<byte> received, out byte[] message);
@@ -69,6 +72,46 @@ internal abstract class Framing
             message = received.Slice(sizeof(int), length).ToArray();
             received = received.Slice(sizeof(int) + length);
             return true;
+        }
+    }
+
+    private sealed class VarintFraming : Framing
+    {
+        private const int LongestPrefix = 5;
+
+        public override void Write(ReadOnlySpan<byte> message, IBufferWriter<byte> output)
+        {
+            Span<byte> prefix = output.GetSpan(LongestPrefix);
+            int count = 0;
+            uint rest = (uint)message.Length;
+            for (; rest > 0x7F; rest >>= 7)
+                prefix[count++] = (byte)(rest | 0x80);
+            prefix[count++] = (byte)rest;
+            output.Advance(count);
+            output.Write(message);
+        }
+
+        public override bool TryRead(ref ReadOnlySequence<byte> received, out byte[] message)
+        {
+            message = [];
+            Span<byte> prefix = stackalloc byte[(int)Math.Min(LongestPrefix, received.Length)];
+            received.Slice(0, prefix.Length).CopyTo(prefix);
+            ulong length = 0;
+            for (int i = 0; i < prefix.Length; i++)
+            {
+                length |= (ulong)(prefix[i] & 0x7F) << (7 * i);
+                if ((prefix[i] & 0x80) != 0)
+                    continue;
+                if (length > LongestMessage)
+                    break;
+                if ((ulong)received.Length - (ulong)(i + 1) < length)
+                    return false;
+                message = received.Slice(i + 1, (long)length).ToArray();
+                received = received.Slice(i + 1 + (long)length);
+                return true;
+            }
+
+            return prefix.Length < LongestPrefix && length <= LongestMessage ? false : throw new InvalidDataException($"A message announces more than {LongestMessage} bytes.");
         }
     }
 }

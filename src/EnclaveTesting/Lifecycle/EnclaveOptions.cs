@@ -22,6 +22,8 @@ internal sealed record EnclaveOptions
 
     public ReadOnlyMemory<byte> Initrd { get; init; }
 
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+
     public Accelerator Accelerator { get; init; }
 
     public NsmOptions? Nsm { get; init; } = new();

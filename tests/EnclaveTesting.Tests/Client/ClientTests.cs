@@ -63,7 +63,23 @@ public class ClientTests
     [Fact]
     public void Codecs_take_messages_apart_wherever_they_are_cut()
     {
-        foreach (Codec codec in (Codec[])[Codec.Json, Codec.LengthPrefixedJson])
+        Codec cbor = Codec.Cbor<Message, Message>(
+            (writer, message) =>
+            {
+                writer.WriteStartArray(2);
+                writer.WriteTextString(message.Text);
+                writer.WriteInt32(message.Number);
+                writer.WriteEndArray();
+            },
+            reader =>
+            {
+                reader.ReadStartArray();
+                return new Message(reader.ReadTextString(), reader.ReadInt32());
+            });
+        Codec protobuf = Codec.Protobuf<Message, Message>(
+            message => [.. System.Text.Encoding.UTF8.GetBytes(message.Text), .. new byte[200], (byte)message.Number],
+            bytes => new Message(System.Text.Encoding.UTF8.GetString(bytes, 0, bytes.Length - 201), bytes[^1]));
+        foreach (Codec codec in (Codec[])[Codec.Json, Codec.LengthPrefixedJson, cbor, protobuf])
         {
             var output = new ArrayBufferWriter<byte>();
             codec.Encode(new Message("a", 1), output);
@@ -87,9 +103,28 @@ public class ClientTests
     [Fact]
     public void A_length_without_measure_is_refused()
     {
-        var received = new ReadOnlySequence<byte>([0x7f, 0xff, 0xff, 0xff, 0]);
+        Codec protobuf = Codec.Protobuf<byte[], byte[]>(it => it, it => it);
+        foreach (Codec codec in (Codec[])[Codec.LengthPrefixed, protobuf])
+        {
+            var received = new ReadOnlySequence<byte>([0xff, 0xff, 0xff, 0xff, 0x7f]);
+            FluentActions.Invoking(() => codec.TryDecode(ref received, out byte[] _)).Should().Throw<InvalidDataException>().WithMessage("*67108864*");
+        }
+    }
 
-        FluentActions.Invoking(() => Codec.LengthPrefixed.TryDecode(ref received, out byte[] _)).Should().Throw<InvalidDataException>().WithMessage("*2147483647*");
+    [Fact]
+    public async Task Correlated_requests_are_under_way_together()
+    {
+        await using Enclave enclave = await Guest.StartHelloAsync();
+        await using EnclaveClient<string, string> client = enclave.Client<string, string>(5000, Codec.Lines);
+        await using CorrelatedClient<string, string, string> correlated = await client.Correlate(request => request, reply => reply);
+
+        string[] requests = [.. Enumerable.Range(0, 50).Select(i => $"request {i}")];
+        string[] replies = await Task.WhenAll(requests.Select(request => correlated.SendAsync(request)));
+
+        replies.Should().Equal(requests);
+        correlated.UnmatchedReplies.Should().Be(0);
+        await enclave.StopAsync();
+        await FluentActions.Awaiting(() => correlated.SendAsync("too late")).Should().ThrowAsync<IOException>();
     }
 
     [Fact]
