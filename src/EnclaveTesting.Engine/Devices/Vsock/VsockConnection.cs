@@ -22,7 +22,7 @@ internal sealed class VsockConnection
     private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _attention;
     private uint _consumed;
-    private volatile bool _accepted, _aborted, _disposed;
+    private volatile bool _accepted, _aborted, _hostGone, _inputEnded;
     private volatile VsockException? _failure;
 
     public VsockConnection(VsockHost host, VsockKey key, VsockPhase phase, int receiveWindow)
@@ -51,6 +51,9 @@ internal sealed class VsockConnection
     /// <summary>Why the connection was lost; null while it is in order and after an orderly end.</summary>
     public VsockException? Failure => _failure;
 
+    /// <summary>Whether an input that has ended did so because the enclave sends no more, whatever came after that.</summary>
+    public bool EndedInOrder => _inputEnded || _failure is null;
+
     // ---- the host's side, any thread ----
 
     /// <summary>Notes that the host's program has taken bytes; tells the enclave when that is worth a packet.</summary>
@@ -58,7 +61,7 @@ internal sealed class VsockConnection
     {
         uint consumed = Interlocked.Add(ref _consumed, (uint)bytes);
         uint unannounced = consumed - State.AnnouncedForward;
-        if (unannounced >= State.ReceiveWindow / 2)
+        if (unannounced >= WorthAnnouncing)
             Attend();
     }
 
@@ -67,6 +70,9 @@ internal sealed class VsockConnection
         _accepted = true;
         Attend();
     }
+
+    /// <summary>Accepts on the machine's side, before the host has seen it.</summary>
+    public void AcceptAtOnce() => _accepted = true;
 
     /// <summary>Ends the connection at once: what is on its way is lost.</summary>
     public void Abort()
@@ -77,11 +83,19 @@ internal sealed class VsockConnection
     }
 
     /// <summary>The host's program will neither read nor write again; what it wrote still goes out.</summary>
-    public void Dispose()
+    public void HostLeaves()
     {
-        _disposed = true;
-        _toGuest.Writer.Complete();
-        _toHost.Reader.Complete();
+        _hostGone = true;
+        Attend();
+    }
+
+    /// <summary>No more is read from <see cref="Input"/>; once, and not while it is in use.</summary>
+    public void CompleteInput() => Input.Complete();
+
+    /// <summary>No more is written to <see cref="Output"/>; once, and not while it is in use.</summary>
+    public void CompleteOutput()
+    {
+        Output.Complete();
         Attend();
     }
 
@@ -104,7 +118,15 @@ internal sealed class VsockConnection
         Interlocked.MemoryBarrier();
     }
 
-    public bool WantsAbort => _aborted;
+    /// <summary>Whether the host wants it reset: by abortion, or because nobody will ever accept it.</summary>
+    public bool WantsAbort => _aborted || (State.Phase == VsockPhase.Requested && _hostGone && !_accepted);
+
+    // Half a window: the enclave need not wait, and is not told of every byte.
+    private uint WorthAnnouncing => (State.ReceiveWindow + 1) / 2;
+
+    /// <summary>What the host has taken for good. Once its program is gone all that comes is dropped, so that the enclave can go on
+    /// until it has everything that was written to it; then it gets no more credit.</summary>
+    private uint Forward => State.Shutdown == ShutdownBoth ? State.AnnouncedForward : _hostGone ? State.Received : Volatile.Read(ref _consumed);
 
     /// <summary>Takes over what every packet says about the enclave's buffers.</summary>
     public void UpdatePeer(in VsockHeader header)
@@ -126,10 +148,12 @@ internal sealed class VsockConnection
     /// <returns>False if the enclave sent more than it may.</returns>
     public bool Receive(DescriptorChain chain, uint length)
     {
-        uint held = State.Received - Volatile.Read(ref _consumed);
+        uint held = State.Received - Forward;
         if (length > State.ReceiveWindow || held > State.ReceiveWindow - length)
             return false;
         State.Received += length;
+        if (_hostGone)
+            return true;
         uint done = 0;
         while (done < length)
         {
@@ -141,8 +165,6 @@ internal sealed class VsockConnection
 
         // Never waits: the enclave's credit, not the pipe, limits what is held.
         _ = _toHost.Writer.FlushAsync();
-        if (State.Received - State.AnnouncedForward > State.ReceiveWindow / 2 && Volatile.Read(ref _consumed) - State.AnnouncedForward >= State.ReceiveWindow / 2)
-            State.CreditUpdateDue = true;
         return true;
     }
 
@@ -150,7 +172,11 @@ internal sealed class VsockConnection
     {
         State.PeerShutdown |= flags & ShutdownBoth;
         if ((State.PeerShutdown & VsockHeader.ShutdownSend) != 0)
+        {
+            _inputEnded = true;
             _toHost.Writer.Complete();
+        }
+
         if ((State.PeerShutdown & VsockHeader.ShutdownReceive) != 0)
             _toGuest.Reader.Complete();
     }
@@ -158,8 +184,8 @@ internal sealed class VsockConnection
     /// <summary>Whether the enclave has said that it neither sends nor receives any more.</summary>
     public bool PeerIsGone => State.PeerShutdown == ShutdownBoth;
 
-    /// <summary>Whether the host's program no longer reads: data that comes then is answered by a reset.</summary>
-    public bool HostIsGone => _disposed;
+    /// <summary>Whether the host's program has left.</summary>
+    public bool HostIsGone => _hostGone;
 
     /// <summary>Ends the connection; what the host has not read yet stays readable, then it gets the failure.</summary>
     public void Close(VsockException? failure)
@@ -188,7 +214,7 @@ internal sealed class VsockConnection
                 return _accepted ? VsockOperation.Response : null;
         }
 
-        if (Volatile.Read(ref _consumed) - State.AnnouncedForward >= State.ReceiveWindow / 2)
+        if (Forward - State.AnnouncedForward >= WorthAnnouncing)
             State.CreditUpdateDue = true;
         bool peerReceives = (State.PeerShutdown & VsockHeader.ShutdownReceive) == 0;
         if (peerReceives && (State.Shutdown & VsockHeader.ShutdownSend) == 0)
@@ -204,7 +230,7 @@ internal sealed class VsockConnection
             if (hasData && !State.CreditRequested)
                 return VsockOperation.CreditRequest;
         }
-        else if (_disposed && State.Shutdown != ShutdownBoth)
+        else if (_hostGone && State.Shutdown != ShutdownBoth)
         {
             return VsockOperation.Shutdown;
         }
@@ -230,17 +256,17 @@ internal sealed class VsockConnection
                 length = ProduceData(chain);
                 break;
             case VsockOperation.Shutdown:
-                flags = _disposed ? ShutdownBoth : VsockHeader.ShutdownSend;
-                State.Shutdown |= flags;
+                flags = _hostGone ? ShutdownBoth : VsockHeader.ShutdownSend;
                 break;
             case VsockOperation.CreditRequest:
                 State.CreditRequested = true;
                 break;
         }
 
-        uint forward = Volatile.Read(ref _consumed);
+        uint forward = Forward;
         State.AnnouncedForward = forward;
         State.CreditUpdateDue = false;
+        State.Shutdown |= flags;
         var header = new VsockHeader(Key.HostCid, guestCid, Key.HostPort, Key.GuestPort, length, VsockHeader.StreamType, operation, flags, State.ReceiveWindow, forward);
         Span<byte> bytes = stackalloc byte[VsockHeader.Size];
         header.Write(bytes);

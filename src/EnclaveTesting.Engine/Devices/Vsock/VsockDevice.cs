@@ -60,14 +60,13 @@ internal sealed class VsockDevice : IVirtioDevice
     /// <inheritdoc/>
     public void DoHostWork()
     {
-        while (Host.TryTakeAttention(out VsockConnection connection))
+        // Host threads that never stop calling must not keep the machine here: what comes meanwhile wakes it again.
+        for (int waiting = Host.AttentionCount; waiting > 0 && Host.TryTakeAttention(out VsockConnection connection); waiting--)
         {
             connection.TakeAttention();
-            if (connection.State.Phase == VsockPhase.Connecting && !connection.State.Introduced && !connection.WantsAbort)
-                _connections.TryAdd(connection.Key, connection);
             if (connection.WantsAbort)
                 Abort(connection);
-            else
+            else if (Admit(connection))
                 Enqueue(connection);
         }
 
@@ -109,6 +108,15 @@ internal sealed class VsockDevice : IVirtioDevice
         _senders.Clear();
         Host.SetConnectionCount(0);
         Host.End(failure);
+    }
+
+    // A connection that the host wants is known from when the machine first sees it.
+    private bool Admit(VsockConnection connection)
+    {
+        if (connection.State is not { Phase: VsockPhase.Connecting, Introduced: false } || _connections.TryAdd(connection.Key, connection) || _connections[connection.Key] == connection)
+            return true;
+        connection.Close(new VsockException(VsockError.ConnectionRefused, $"{connection.Describe()} exists already: the enclave opened it."));
+        return false;
     }
 
     private void Transfer()
@@ -155,8 +163,9 @@ internal sealed class VsockDevice : IVirtioDevice
     private bool Send()
     {
         Virtqueue queue = _transport.Queue(ReceiveQueue);
-        bool any = false;
-        while (_transport.IsActive && TryNext(out VsockConnection? sender, out VsockOperation operation))
+        // One virtqueue's worth as well: a guest that makes room while this goes on must not keep the machine here.
+        int sent = 0;
+        while (sent < QueueSize && _transport.IsActive && TryNext(out VsockConnection? sender, out VsockOperation operation))
         {
             if (!queue.HasAvailable())
             {
@@ -181,12 +190,12 @@ internal sealed class VsockDevice : IVirtioDevice
             }
 
             queue.Push(chain.Head, length);
-            any = true;
+            sent++;
             if (sender is not null)
                 Enqueue(sender);
         }
 
-        return any;
+        return sent > 0;
     }
 
     /// <summary>What is sent next: an answer without a connection, or the connection whose turn it is.</summary>
@@ -286,7 +295,8 @@ internal sealed class VsockDevice : IVirtioDevice
 
         _connections.Add(key, connection);
         if (!listener.Options.DeferAccept)
-            connection.Accept();
+            connection.AcceptAtOnce();
+        Enqueue(connection);
     }
 
     private void HandlePacket(VsockConnection connection, in VsockHeader header, DescriptorChain chain)
@@ -311,7 +321,7 @@ internal sealed class VsockDevice : IVirtioDevice
                 }
 
                 break;
-            case VsockOperation.ReadWrite when connection.State.Phase == VsockPhase.Open && !connection.HostIsGone && (connection.State.PeerShutdown & VsockHeader.ShutdownSend) == 0:
+            case VsockOperation.ReadWrite when connection.State.Phase == VsockPhase.Open && (connection.State.PeerShutdown & VsockHeader.ShutdownSend) == 0:
                 if (!connection.Receive(chain, header.Length))
                 {
                     ReplyReset(header);

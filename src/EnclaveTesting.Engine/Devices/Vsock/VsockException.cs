@@ -26,4 +26,7 @@ public sealed class VsockException : IOException
 
     /// <summary>The kind.</summary>
     public VsockError Error { get; }
+
+    /// <summary>The same for another caller: an exception that several threads throw would mix up their stack traces.</summary>
+    internal VsockException Copy() => new(Error, Message);
 }

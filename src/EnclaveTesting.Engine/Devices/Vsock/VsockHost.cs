@@ -34,18 +34,22 @@ public sealed class VsockHost
         var key = new VsockKey(Cid.Parent.Value, Interlocked.Increment(ref _nextPort), port);
         var connection = new VsockConnection(this, key, VsockPhase.Connecting, VsockListenOptions.DefaultReceiveWindow);
         connection.Attend();
+        var stream = new VsockStream(connection);
         try
         {
             await connection.Opened.WaitAsync(cancellationToken).ConfigureAwait(false);
+            return stream;
+        }
+        catch (VsockException exception)
+        {
+            throw exception.Copy();
         }
         catch (OperationCanceledException)
         {
             connection.Abort();
-            connection.Dispose();
+            await stream.DisposeAsync().ConfigureAwait(false);
             throw;
         }
-
-        return new VsockStream(connection);
     }
 
     /// <summary>Takes connections from the enclave on a port, whether it addresses CID 3 or CID 2.</summary>
@@ -62,7 +66,7 @@ public sealed class VsockHost
         if (_ended is { } ended)
         {
             listener.Dispose();
-            throw new VsockException(ended.Error, ended.Message);
+            throw ended.Copy();
         }
 
         return listener;
@@ -90,6 +94,8 @@ public sealed class VsockHost
 
     /// <summary>Makes the machine do the host's work soon.</summary>
     internal void Wake() => _waker?.Wake();
+
+    internal int AttentionCount => _attention.Count;
 
     internal bool TryTakeAttention(out VsockConnection connection) => _attention.TryDequeue(out connection!);
 

@@ -32,7 +32,7 @@ public sealed class VsockListener : IDisposable
         }
         catch (ChannelClosedException exception)
         {
-            throw exception.InnerException ?? new ObjectDisposedException(nameof(VsockListener));
+            throw exception.InnerException is VsockException ended ? ended.Copy() : new ObjectDisposedException(nameof(VsockListener));
         }
     }
 

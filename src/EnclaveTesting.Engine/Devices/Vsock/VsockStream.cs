@@ -12,7 +12,7 @@ public sealed class VsockStream : Stream
     private const int LargestWrite = 64 * 1024;
 
     private readonly VsockConnection _connection;
-    private bool _writingCompleted;
+    private ExclusiveUse _reading, _writing;
     private int _disposed;
 
     internal VsockStream(VsockConnection connection) => _connection = connection;
@@ -51,56 +51,85 @@ public sealed class VsockStream : Stream
     /// <summary>Resets the connection (RST): what is on its way is lost; before <see cref="Accept"/> it is refused.</summary>
     public void Abort() => _connection.Abort();
 
-    /// <summary>Says that no more will be written (SHUTDOWN of sending); reading goes on.</summary>
+    /// <summary>Says that no more will be written (SHUTDOWN of sending), once a write that goes on has ended; reading goes on.</summary>
     public void CompleteWriting()
     {
         ThrowIfDisposed();
-        _writingCompleted = true;
-        _connection.Output.Complete();
-        _connection.Attend();
+        if (_writing.End())
+            _connection.CompleteOutput();
     }
 
     /// <inheritdoc/>
     /// <exception cref="VsockException">The connection was lost.</exception>
+    /// <exception cref="InvalidOperationException">Another read has not ended yet.</exception>
+    /// <exception cref="ObjectDisposedException">The stream is disposed, or was while it waited.</exception>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         ThrowIfDisposed();
         if (buffer.IsEmpty)
             return 0;
-        ReadResult result = await _connection.Input.ReadAsync(cancellationToken).ConfigureAwait(false);
-        ReadOnlySequence<byte> data = result.Buffer;
-        if (data.IsEmpty)
+        ObjectDisposedException.ThrowIf(!_reading.TryEnter("read"), this);
+        try
         {
-            _connection.Input.AdvanceTo(data.End);
-            return _connection.Failure is { } failure ? throw new VsockException(failure.Error, failure.Message) : 0;
-        }
+            ReadResult result = await _connection.Input.ReadAsync(cancellationToken).ConfigureAwait(false);
+            ReadOnlySequence<byte> data = result.Buffer;
+            if (data.IsEmpty)
+            {
+                _connection.Input.AdvanceTo(data.End);
+                ObjectDisposedException.ThrowIf(result.IsCanceled, this);
+                return _connection.EndedInOrder ? 0 : throw Lost();
+            }
 
-        data = data.Slice(0, Math.Min(data.Length, buffer.Length));
-        data.CopyTo(buffer.Span);
-        int count = (int)data.Length;
-        _connection.Input.AdvanceTo(data.End);
-        _connection.Consumed(count);
-        return count;
+            data = data.Slice(0, Math.Min(data.Length, buffer.Length));
+            data.CopyTo(buffer.Span);
+            int count = (int)data.Length;
+            _connection.Input.AdvanceTo(data.End);
+            _connection.Consumed(count);
+            return count;
+        }
+        finally
+        {
+            if (_reading.Exit())
+                _connection.CompleteInput();
+        }
     }
 
     /// <inheritdoc/>
+    /// <remarks>Returns when the bytes are on their way; waits while the connection's buffer (256 KiB) is full. A write that is cancelled
+    /// may have sent a part.</remarks>
     /// <exception cref="VsockException">The connection was lost, or the enclave no longer receives.</exception>
+    /// <exception cref="InvalidOperationException">Another write has not ended yet, or <see cref="CompleteWriting"/> was called.</exception>
+    /// <exception cref="ObjectDisposedException">The stream is disposed, or was while it waited.</exception>
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
         ThrowIfDisposed();
-        if (_writingCompleted)
-            throw new InvalidOperationException("CompleteWriting was called: this connection writes no more.");
-        while (!buffer.IsEmpty)
+        cancellationToken.ThrowIfCancellationRequested();
+        if (!_writing.TryEnter("write"))
         {
-            ReadOnlyMemory<byte> piece = buffer[..Math.Min(buffer.Length, LargestWrite)];
-            buffer = buffer[piece.Length..];
-            _connection.Output.Write(piece.Span);
-            ValueTask<FlushResult> flush = _connection.Output.FlushAsync(cancellationToken);
-            // Before waiting for room: the machine has to be told that there is something to take.
-            _connection.Attend();
-            FlushResult result = await flush.ConfigureAwait(false);
-            if (result.IsCompleted)
-                throw Broken();
+            ThrowIfDisposed();
+            throw new InvalidOperationException("CompleteWriting was called: this connection writes no more.");
+        }
+
+        try
+        {
+            while (!buffer.IsEmpty)
+            {
+                ReadOnlyMemory<byte> piece = buffer[..Math.Min(buffer.Length, LargestWrite)];
+                buffer = buffer[piece.Length..];
+                _connection.Output.Write(piece.Span);
+                ValueTask<FlushResult> flush = _connection.Output.FlushAsync(cancellationToken);
+                // Before waiting for room: the machine has to be told that there is something to take.
+                _connection.Attend();
+                FlushResult result = await flush.ConfigureAwait(false);
+                ObjectDisposedException.ThrowIf(result.IsCanceled, this);
+                if (result.IsCompleted)
+                    throw Lost();
+            }
+        }
+        finally
+        {
+            if (_writing.Exit())
+                _connection.CompleteOutput();
         }
     }
 
@@ -137,12 +166,24 @@ public sealed class VsockStream : Stream
     protected override void Dispose(bool disposing)
     {
         if (disposing && Interlocked.Exchange(ref _disposed, 1) == 0)
-            _connection.Dispose();
+        {
+            _connection.HostLeaves();
+            // Operations that go on are woken and complete their ends themselves.
+            if (_reading.End())
+                _connection.CompleteInput();
+            else
+                _connection.Input.CancelPendingRead();
+            if (_writing.End())
+                _connection.CompleteOutput();
+            else
+                _connection.Output.CancelPendingFlush();
+        }
+
         base.Dispose(disposing);
     }
 
-    private VsockException Broken() => _connection.Failure is { } failure
-        ? new VsockException(failure.Error, failure.Message)
+    private VsockException Lost() => _connection.Failure is { } failure
+        ? failure.Copy()
         : new VsockException(VsockError.BrokenPipe, $"{_connection.Describe()} is closed: the enclave no longer receives.");
 
     private void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
