@@ -11,7 +11,9 @@ internal sealed class VirtioDriver : IDisposable
     public const uint Acknowledge = 1, Driver = 2, DriverOk = 4, FeaturesOk = 8, NeedsReset = 0x40, Failed = 0x80;
     public const ulong QueueNotify = 0x50, InterruptStatus = 0x60, InterruptAcknowledge = 0x64, StatusRegister = 0x70;
 
-    private GuestAddress _free = new(0x1000);
+    private static readonly GuestAddress FirstFree = new(0x1000);
+
+    private GuestAddress _free = FirstFree;
 
     public VirtioDriver(IVirtioDevice device, long memoryBytes = 4 << 20)
     {
@@ -106,7 +108,14 @@ internal sealed class VirtioDriver : IDisposable
 
     public void Ring(uint queue) => Write(QueueNotify, queue);
 
-    /// <summary>Memory for a buffer; never given back.</summary>
+    /// <summary>Takes all memory back; the device must have been reset.</summary>
+    public void FreeAll()
+    {
+        Status = 0;
+        _free = FirstFree;
+    }
+
+    /// <summary>Memory for a buffer.</summary>
     public GuestAddress Allocate(ulong length, ulong alignment = 8)
     {
         var address = new GuestAddress((_free.Value + alignment - 1) & ~(alignment - 1));

@@ -39,8 +39,10 @@ internal sealed class GuestSocket(VsockGuest guest, uint guestPort, uint hostPor
     public void Send(ReadOnlySpan<byte> data)
     {
         guest.Send(Header(VsockOperation.ReadWrite, length: (uint)data.Length), data);
-        Sent += (uint)data.Length;
+        NoteSent((uint)data.Length);
     }
+
+    public void NoteSent(uint length) => Sent += length;
 
     /// <summary>The next packet for the guest, which must belong to this connection.</summary>
     public async Task<VsockPacket> ReceiveAsync()

@@ -66,6 +66,13 @@ internal sealed class VsockGuest : IMachineWaker, IDisposable
             _woken.Release();
     }
 
+    /// <summary>Starts the driver anew with the memory it had.</summary>
+    public void StartDriverInPlace()
+    {
+        Driver.FreeAll();
+        StartDriver();
+    }
+
     /// <summary>Starts the driver, anew if it ran before.</summary>
     public void StartDriver()
     {
@@ -94,6 +101,19 @@ internal sealed class VsockGuest : IMachineWaker, IDisposable
         Volatile.Write(ref _wakePending, 0);
         Interlocked.MemoryBarrier();
         Driver.Transport.DoHostWork();
+    }
+
+    /// <summary>Waits until the host asks for attention, or the end.</summary>
+    public async Task WaitForWakeAsync(CancellationToken end)
+    {
+        try
+        {
+            await _woken.WaitAsync(end);
+        }
+        catch (OperationCanceledException)
+        {
+            // The end it is.
+        }
     }
 
     /// <summary>Waits until the host asks for attention and gives it.</summary>
