@@ -36,7 +36,7 @@ internal sealed class MachineDevices
         {
             Pcrs = new PcrBank(measurements, nsm);
             Nsm = new NsmProtocol(Pcrs, nsm, new AttestationSigner(nsm), new NsmRandom(nsm.RandomSeed), options.TimeProvider);
-            AddVirtio(new NsmDevice(Nsm), memory, machine, bus, log);
+            AddVirtio(new NsmDevice(Nsm, machine), memory, machine, bus, log);
         }
 
         Vsock.Host.AttachTo(machine);

@@ -3,16 +3,23 @@ using EnclaveTesting.Engine.Devices.Virtio;
 namespace EnclaveTesting.Engine.Devices.Nsm;
 
 /// <summary>
-/// The security module as a virtio device (id 33): one virtqueue, whose chains carry a request for the device to read and room
-/// for the response (Linux, drivers/misc/nsm.c).
+/// The security module as a virtio device (id 33): one virtqueue, in which a chain that the device reads, the request, is
+/// followed by a chain that it writes, the room for the response; both are given back when the response is there (Linux,
+/// drivers/misc/nsm.c; QEMU, hw/virtio/virtio-nsm.c). A driver that mixes the two in one chain works with neither of those, so
+/// it does not work here: the device stops until it is reset, as it does where no response can be given.
 /// </summary>
-internal sealed class NsmDevice(NsmProtocol protocol) : IVirtioDevice
+internal sealed class NsmDevice(NsmProtocol protocol, IMachineWaker waker) : IVirtioDevice
 {
     private const ushort QueueSize = 16;
 
-    private readonly byte[] _request = new byte[NsmProtocol.MaxRequestSize + 1];
+    /// <summary>A guest whose other CPU never lets the queue get empty must not keep the machine here.</summary>
+    private const int MaxRequests = QueueSize;
+
     private readonly byte[] _response = new byte[NsmProtocol.MaxResponseSize];
     private IVirtioTransport _transport = null!;
+    private bool _interrupted;
+
+    public NsmDeviceState State { get; } = new();
 
     /// <inheritdoc/>
     public uint DeviceId => 33;
@@ -30,34 +37,80 @@ internal sealed class NsmDevice(NsmProtocol protocol) : IVirtioDevice
     public void Attach(IVirtioTransport transport) => _transport = transport;
 
     /// <inheritdoc/>
-    public void Activate() => HandleQueue(0);
+    public void Activate() => Serve();
 
     /// <inheritdoc/>
-    public void HandleQueue(int queue)
-    {
-        Virtqueue requests = _transport.Queue(0);
-        while (_transport.IsActive && requests.TryPop(out DescriptorChain chain))
-        {
-            // One byte more than a request may have shows the protocol that it is too long.
-            int length = chain.Read(0, _request);
-            int room = (int)Math.Min(chain.WritableLength, NsmProtocol.MaxResponseSize);
-            int written = protocol.Handle(_request.AsMemory(0, length), _response.AsSpan(0, room));
-            chain.Write(0, _response.AsSpan(0, written));
-            requests.Push(chain.Head, (uint)written);
-        }
-
-        _transport.Interrupt(requests);
-    }
+    public void HandleQueue(int queue) => Serve();
 
     /// <inheritdoc/>
     public void DoHostWork()
     {
-        // Everything happens while the guest asks.
+        if (_interrupted && _transport.IsActive)
+            Serve();
     }
 
     /// <inheritdoc/>
     public void Reset()
     {
-        // The registers outlive a driver.
+        // The registers outlive a driver, a request does not.
+        State.Head = null;
+        _interrupted = false;
+    }
+
+    private void Serve()
+    {
+        Virtqueue queue = _transport.Queue(0);
+        int left = MaxRequests;
+        while (left > 0 && _transport.IsActive && queue.TryPop(out DescriptorChain chain))
+        {
+            if (State.Head is not { } head)
+            {
+                Accept(chain);
+                continue;
+            }
+
+            Answer(queue, head, chain);
+            left--;
+        }
+
+        _interrupted = left == 0;
+        if (_interrupted)
+            waker.Wake();
+        _transport.Interrupt(queue);
+    }
+
+    private void Accept(DescriptorChain chain)
+    {
+        if (chain.WritableLength > 0)
+        {
+            _transport.Fault("a request to the security module has buffers for the device to write; the response's come in a chain of their own");
+            return;
+        }
+
+        // One byte more than a request may have shows the protocol that it is too long.
+        State.Length = chain.Read(0, State.Request);
+        State.Head = chain.Head;
+    }
+
+    private void Answer(Virtqueue queue, ushort head, DescriptorChain chain)
+    {
+        if (chain.WritableLength == 0 || chain.ReadableLength > 0)
+        {
+            _transport.Fault("a request to the security module is not followed by a chain for the device to write");
+            return;
+        }
+
+        int room = (int)Math.Min(chain.WritableLength, NsmProtocol.MaxResponseSize);
+        int written = protocol.Handle(State.Request.AsMemory(0, State.Length), _response.AsSpan(0, room));
+        if (written == 0)
+        {
+            _transport.Fault($"a response of the security module has {room} bytes of room, in which not even an error fits");
+            return;
+        }
+
+        chain.Write(0, _response.AsSpan(0, written));
+        State.Head = null;
+        queue.Push(head, 0);
+        queue.Push(chain.Head, (uint)written);
     }
 }
