@@ -3,7 +3,7 @@ using Xunit.Sdk;
 
 namespace EnclaveTesting.Xunit;
 
-/// <summary>Passes on what xUnit reports and adds to failures what the enclaves of the test printed.</summary>
+/// <summary>Passes on what xUnit reports and adds to failures what is known about the enclaves of the test.</summary>
 internal sealed class ConsoleMessageBus(IMessageBus inner, object[] constructorArguments) : IMessageBus
 {
     /// <inheritdoc/>
@@ -17,8 +17,11 @@ internal sealed class ConsoleMessageBus(IMessageBus inner, object[] constructorA
 
     private TestFailed WithConsole(ITestFailed failed)
     {
-        IEnumerable<string> reports = constructorArguments.OfType<EnclaveFixture>().Select(fixture => fixture.EnclaveOrNull).OfType<Enclave>().Select(FailureReport.Render);
-        string output = string.Join('\n', reports.Prepend(failed.Output).Where(text => !string.IsNullOrEmpty(text)));
+        ITestMethod method = failed.TestMethod;
+        Type type = method.TestClass.Class.ToRuntimeType();
+        var name = new TestName(type.Name, method.Method.Name, failed.TestCase.TestMethodArguments);
+        string report = FailureOutput.For(constructorArguments.OfType<EnclaveFixture>().Select(fixture => fixture.EnclaveOrNull), name).Text;
+        string output = string.Join('\n', ((string[])[failed.Output, report]).Where(text => !string.IsNullOrEmpty(text)));
         return new TestFailed(failed.Test, failed.ExecutionTime, output, failed.ExceptionTypes, failed.Messages, failed.StackTraces, failed.ExceptionParentIndices);
     }
 }

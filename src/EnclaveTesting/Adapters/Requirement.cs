@@ -1,8 +1,8 @@
 using EnclaveTesting.Engine.Accelerators;
 
-namespace EnclaveTesting.Xunit;
+namespace EnclaveTesting;
 
-/// <summary>What a test needs of its host.</summary>
+/// <summary>What a test needs of its host; the same in every test framework.</summary>
 internal static class Requirement
 {
     /// <summary>Why a test that needs this accelerator is skipped here; null if it is not.</summary>

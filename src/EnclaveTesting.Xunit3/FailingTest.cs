@@ -1,0 +1,29 @@
+using Xunit;
+using Xunit.v3;
+
+namespace EnclaveTesting.Xunit;
+
+/// <summary>Adds to the output of a failed test what is known about its enclaves.</summary>
+internal static class FailingTest
+{
+    /// <summary>Looks at the test that has just run; to be called before its class is disposed.</summary>
+    public static void Report(IXunitTest test)
+    {
+        ITestContext context = TestContext.Current;
+        if (context.TestState?.Result != TestResult.Failed)
+            return;
+        var name = new TestName(test.TestMethod.TestClass.Class.Name, test.TestMethod.Method.Name, test.TestMethodArguments);
+        FailureOutput output = FailureOutput.For(FixturesOf(test.TestMethod.TestClass, context).Select(fixture => fixture.EnclaveOrNull), name);
+        if (output.Text.Length == 0)
+            return;
+        context.TestOutputHelper?.WriteLine(output.Text);
+        foreach (Artifact artifact in output.Artifacts.Where(artifact => artifact.Problem is null))
+            context.AddAttachment(Path.GetFileName(artifact.Path), File.ReadAllBytes(artifact.Path));
+    }
+
+    private static IEnumerable<EnclaveFixture> FixturesOf(IXunitTestClass testClass, ITestContext context) =>
+        from parameter in testClass.Class.GetConstructors().SelectMany(constructor => constructor.GetParameters())
+        where typeof(EnclaveFixture).IsAssignableFrom(parameter.ParameterType)
+        // It was made before the test ran: nothing is waited for.
+        select context.GetFixture(parameter.ParameterType).AsTask().GetAwaiter().GetResult() as EnclaveFixture;
+}
