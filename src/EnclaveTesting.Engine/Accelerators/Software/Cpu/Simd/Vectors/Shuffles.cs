@@ -108,6 +108,17 @@ internal static class Shuffles
         }
     }
 
+    public readonly struct Shufpd : IVectorOp
+    {
+        public static V Apply(V a, V b, int imm) => Vector128.Create(a.AsUInt64()[imm & 1], b.AsUInt64()[(imm >> 1) & 1]).AsByte();
+    }
+
+    public readonly struct Blendpd : IVectorOp
+    {
+        public static V Apply(V a, V b, int imm)
+            => Vector128.Create(((imm & 1) != 0 ? b : a).AsUInt64()[0], ((imm & 2) != 0 ? b : a).AsUInt64()[1]).AsByte();
+    }
+
     public readonly struct Palignr : IVectorOp
     {
         public static V Apply(V a, V b, int imm)

@@ -1,0 +1,50 @@
+namespace EnclaveTesting.Engine.Accelerators.Software.Cpu.Simd;
+
+/// <summary>Which instruction sets of this folder are whole, for CPUID to tell.</summary>
+internal static class SimdFeatures
+{
+    /// <summary>The x87 FPU.</summary>
+    public const bool X87 = false;
+
+    /// <summary>MMX, SSE and SSE2 with FXSAVE.</summary>
+    public const bool Sse2 = true;
+
+    /// <summary>SSE3 (its x87 instruction FISTTP too).</summary>
+    public const bool Sse3 = true;
+
+    /// <summary>SSSE3.</summary>
+    public const bool Ssse3 = true;
+
+    /// <summary>SSE4.1.</summary>
+    public const bool Sse41 = true;
+
+    /// <summary>SSE4.2, except CRC32, which is an integer instruction.</summary>
+    public const bool Sse42 = true;
+
+    /// <summary>AES.</summary>
+    public const bool Aes = false;
+
+    /// <summary>PCLMULQDQ.</summary>
+    public const bool Pclmulqdq = false;
+
+    /// <summary>XSAVE, XRSTOR, XGETBV, XSETBV, with XSAVEOPT, XSAVEC and XGETBV for ECX = 1.</summary>
+    public const bool Xsave = true;
+
+    /// <summary>AVX.</summary>
+    public const bool Avx = false;
+
+    /// <summary>AVX2.</summary>
+    public const bool Avx2 = false;
+
+    /// <summary>FMA.</summary>
+    public const bool Fma = false;
+
+    /// <summary>F16C.</summary>
+    public const bool F16c = false;
+
+    /// <summary>The bits XCR0 can have.</summary>
+    public static ulong StateComponents => Avx ? 7UL : 3UL;
+
+    /// <summary>Bytes of the XSAVE area for all that XCR0 can have: 512 legacy, 64 header, 256 for AVX.</summary>
+    public static int StateSize => Avx ? StateImage.AvxOffset + StateImage.AvxSize : StateImage.AvxOffset;
+}
