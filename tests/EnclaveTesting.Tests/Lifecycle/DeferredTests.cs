@@ -66,6 +66,8 @@ public class DeferredTests
 
         await enclave.CommandAsync("connect 8000");
 
+        await enclave.Parent.WaitForConnectionAsync(8000).ContinueWith(_ => { }, TaskScheduler.Default);
+        await enclave.Parent.ConnectionsTo(8000)[0].Ended;
         await enclave.Parent.Awaiting(parent => parent.VerifyAllAsync()).Should().ThrowAsync<ParentExpectationException>().WithMessage("*port 8000*the database is not started*");
     }
 }
