@@ -5,6 +5,7 @@ using System.Numerics;
 using System.Security.Cryptography;
 using EnclaveTesting.Engine.Devices.Nsm;
 using EnclaveTesting.Engine.Tests.Eif;
+using EnclaveTesting.Tests.Shared;
 
 namespace EnclaveTesting.Engine.Tests.Nsm;
 
@@ -67,9 +68,9 @@ public sealed class AttestationOpenSslTests : IDisposable
     /// <summary>Takes the document apart with no code of the product's.</summary>
     private void Split(byte[] document)
     {
-        var message = (List<object?>)TestModule.Decode(document, CborConformanceMode.Strict)!;
+        var message = (List<object?>)Cbor.Decode(document, CborConformanceMode.Strict)!;
         byte[] header = (byte[])message[0]!, payload = (byte[])message[2]!, signature = (byte[])message[3]!;
-        var content = (Dictionary<object, object?>)TestModule.Decode(payload, CborConformanceMode.Strict)!;
+        var content = (Dictionary<object, object?>)Cbor.Decode(payload, CborConformanceMode.Strict)!;
         var bundle = ((List<object?>)content["cabundle"]!).Cast<byte[]>().ToList();
 
         Assert.Equal(0x84, document[0]);
@@ -97,7 +98,7 @@ public sealed class AttestationOpenSslTests : IDisposable
         return OpenSsl.Run("dgst", "-sha384", "-verify", Path("public.pem"), "-signature", Path("signature"), Path("message"));
     }
 
-    private static byte[] SigStructure(byte[] header, byte[] payload) => TestModule.Encode(writer =>
+    private static byte[] SigStructure(byte[] header, byte[] payload) => Cbor.Encode(writer =>
     {
         writer.WriteStartArray(4);
         writer.WriteTextString("Signature1");

@@ -2,13 +2,14 @@ using System.Formats.Cbor;
 using EnclaveTesting.Engine.Devices.Nsm;
 using EnclaveTesting.Engine.Eif;
 using EnclaveTesting.Engine.Tests.Devices.Virtio;
+using EnclaveTesting.Tests.Shared;
 
 namespace EnclaveTesting.Engine.Tests.Nsm;
 
 /// <summary>The device behind its virtqueue: who may put what where, and what happens to those who do otherwise.</summary>
 public sealed class NsmDeviceTests : IDisposable
 {
-    private static readonly byte[] Describe = TestModule.Encode(writer => writer.WriteTextString("DescribeNSM"));
+    private static readonly byte[] Describe = Cbor.Encode(writer => writer.WriteTextString("DescribeNSM"));
 
     private readonly NsmDriver _driver = new();
 
@@ -30,7 +31,7 @@ public sealed class NsmDeviceTests : IDisposable
             byte[] response = _driver.Ask(Describe)!;
             _driver.Queue.UsedEvent = _driver.Queue.UsedIndex;
 
-            TestModule.Member(TestModule.Decode(response), "DescribeNSM", "max_pcrs").Should().Be(32L);
+            Cbor.Member(Cbor.Decode(response), "DescribeNSM", "max_pcrs").Should().Be(32L);
             _driver.TakeInterrupts().Should().Be(1, "the driver takes both chains when it is interrupted once");
         }
     }
@@ -66,7 +67,7 @@ public sealed class NsmDeviceTests : IDisposable
         ushort second = _driver.Queue.Add(_driver.ResponseBuffer(1), _driver.ResponseBuffer(50, 1), _driver.ResponseBuffer(4000, 51));
         _driver.Ring();
 
-        TestModule.Member(TestModule.Decode(_driver.TakeResponse(first, second)), "DescribeNSM", "digest").Should().Be("SHA384");
+        Cbor.Member(Cbor.Decode(_driver.TakeResponse(first, second)), "DescribeNSM", "digest").Should().Be("SHA384");
     }
 
     [Fact]
@@ -85,7 +86,7 @@ public sealed class NsmDeviceTests : IDisposable
         ushort second = _driver.Queue.Add(_driver.ResponseBuffer());
         _driver.Ring();
 
-        TestModule.Member(TestModule.Decode(_driver.TakeResponse(first, second)), "DescribeNSM");
+        Cbor.Member(Cbor.Decode(_driver.TakeResponse(first, second)), "DescribeNSM");
         _driver.Device.State.Head.Should().BeNull();
     }
 
@@ -94,7 +95,7 @@ public sealed class NsmDeviceTests : IDisposable
     {
         Extend(16);
         PcrValue before = _driver.Pcrs.Current[16];
-        _driver.PutRequest(TestModule.Encode(ExtendRequest(16)));
+        _driver.PutRequest(Cbor.Encode(ExtendRequest(16)));
         _driver.Queue.Add(_driver.RequestBuffer(60));
         _driver.Ring();
         _driver.Device.State.Head.Should().NotBeNull();
@@ -102,20 +103,20 @@ public sealed class NsmDeviceTests : IDisposable
         _driver.Restart();
 
         _driver.Device.State.Head.Should().BeNull();
-        TestModule.Member(TestModule.Decode(_driver.Ask(Describe)), "DescribeNSM");
+        Cbor.Member(Cbor.Decode(_driver.Ask(Describe)), "DescribeNSM");
         _driver.Pcrs.Current[16].Should().Be(before).And.NotBe(default);
     }
 
     [Fact]
     public void An_empty_request_is_refused_not_fatal() =>
-        TestModule.ErrorOf(TestModule.Decode(_driver.Ask([]))).Should().Be("InvalidOperation");
+        Cbor.ErrorOf(Cbor.Decode(_driver.Ask([]))).Should().Be("InvalidOperation");
 
     [Theory]
     [InlineData(4096, null)]
     [InlineData(4097, "InputTooLarge")]
     [InlineData(8192, "InputTooLarge")]
     public void A_request_has_4096_bytes_at_most(int length, string? error) =>
-        TestModule.ErrorOf(TestModule.Decode(_driver.Ask([.. Describe, .. new byte[length - Describe.Length]]))).Should().Be(error);
+        Cbor.ErrorOf(Cbor.Decode(_driver.Ask([.. Describe, .. new byte[length - Describe.Length]]))).Should().Be(error);
 
     [Theory]
     [InlineData(22, "BufferTooSmall")]
@@ -128,7 +129,7 @@ public sealed class NsmDeviceTests : IDisposable
 
         byte[] response = _driver.Ask(Describe, room)!;
 
-        TestModule.ErrorOf(TestModule.Decode(response)).Should().Be(error);
+        Cbor.ErrorOf(Cbor.Decode(response)).Should().Be(error);
         _driver.ResponseMemory(24000)[response.Length..].IndexOfAnyExcept((byte)0xEE).Should().Be(-1, "nothing is written behind the response");
     }
 
@@ -178,7 +179,7 @@ public sealed class NsmDeviceTests : IDisposable
     public void Nothing_happens_for_a_request_that_cannot_be_answered_where_its_room_is_wrong()
     {
         PcrValue before = _driver.Pcrs.Current[16];
-        _driver.PutRequest(TestModule.Encode(ExtendRequest(16)));
+        _driver.PutRequest(Cbor.Encode(ExtendRequest(16)));
         _driver.Queue.Add(_driver.RequestBuffer(60));
         _driver.Queue.Add(_driver.ResponseBuffer(writable: false));
         _driver.Ring();
@@ -193,7 +194,7 @@ public sealed class NsmDeviceTests : IDisposable
     {
         var time = new CallingTime();
         using var driver = new NsmDriver(time: time);
-        byte[] attest = TestModule.Encode(writer =>
+        byte[] attest = Cbor.Encode(writer =>
         {
             writer.WriteStartMap(1);
             writer.WriteTextString("Attestation");
@@ -239,7 +240,7 @@ public sealed class NsmDeviceTests : IDisposable
         writer.WriteEndMap();
     };
 
-    private void Extend(int index) => TestModule.Member(TestModule.Decode(_driver.Ask(ExtendRequest(index))), "ExtendPCR", "data");
+    private void Extend(int index) => Cbor.Member(Cbor.Decode(_driver.Ask(ExtendRequest(index))), "ExtendPCR", "data");
 
     private sealed class CallingTime : TimeProvider
     {

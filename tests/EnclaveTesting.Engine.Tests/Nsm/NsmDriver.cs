@@ -3,6 +3,7 @@ using EnclaveTesting.Engine.Devices;
 using EnclaveTesting.Engine.Devices.Nsm;
 using EnclaveTesting.Engine.Memory;
 using EnclaveTesting.Engine.Tests.Devices.Virtio;
+using EnclaveTesting.Tests.Shared;
 
 namespace EnclaveTesting.Engine.Tests.Nsm;
 
@@ -100,7 +101,7 @@ internal sealed class NsmDriver : IDisposable
         return TakeResponse(first, second);
     }
 
-    public byte[]? Ask(Action<CborWriter> request) => Ask(TestModule.Encode(request));
+    public byte[]? Ask(Action<CborWriter> request) => Ask(Cbor.Encode(request));
 
     /// <summary>Takes both chains back in the order that Linux's driver insists on; null if the device stopped.</summary>
     public byte[]? TakeResponse(ushort first, ushort second)

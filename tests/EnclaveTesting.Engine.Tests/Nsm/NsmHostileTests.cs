@@ -1,5 +1,6 @@
 using EnclaveTesting.Engine.Devices.Nsm;
 using EnclaveTesting.Engine.Tests.Devices.Virtio;
+using EnclaveTesting.Tests.Shared;
 using Xunit.Abstractions;
 
 namespace EnclaveTesting.Engine.Tests.Nsm;
@@ -63,7 +64,7 @@ public sealed class NsmHostileTests(ITestOutputHelper output)
                 Check(used == 2 && driver.Queue.TryTakeUsed(out _, out uint nothing) && nothing == 0, "the request comes back first");
                 driver.Queue.TryTakeUsed(out _, out uint length);
                 Check(length > 0 && length <= (uint)room, "the response is there");
-                if (TestModule.ErrorOf(TestModule.Decode(driver.Response(length))) is not { } error)
+                if (Cbor.ErrorOf(Cbor.Decode(driver.Response(length))) is not { } error)
                 {
                     // A mutation can leave a request valid: then it is answered as one.
                     Check(NsmRequest.TryParse(request, out _), "only a request gets a result");

@@ -1,4 +1,5 @@
 using EnclaveTesting.Engine.Devices.Nsm;
+using EnclaveTesting.Tests.Shared;
 using Xunit.Abstractions;
 
 namespace EnclaveTesting.Engine.Tests.Nsm;
@@ -20,8 +21,8 @@ public sealed class NsmMalformedTests(ITestOutputHelper output)
             byte[] answer = module.AskRaw(request);
 
             // A mutation can leave a request valid: then it is answered as one. Anything else is an error, always decodable.
-            object? decoded = TestModule.Decode(answer);
-            if (TestModule.ErrorOf(decoded) is { } error)
+            object? decoded = Cbor.Decode(answer);
+            if (Cbor.ErrorOf(decoded) is { } error)
             {
                 errors++;
                 Assert.Contains(error, (string[])["InvalidOperation", "InvalidIndex", "ReadOnlyIndex", "InputTooLarge"]);

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using EnclaveTesting.Engine.Devices.Nsm;
 using EnclaveTesting.Engine.Eif;
+using EnclaveTesting.Tests.Shared;
 
 namespace EnclaveTesting.Engine.Tests.Nsm;
 
@@ -11,15 +12,15 @@ public sealed class NsmProtocolTests
     [Fact]
     public void DescribeNSM_tells_what_the_module_is()
     {
-        object description = TestModule.Member(_module.Ask("DescribeNSM"), "DescribeNSM");
+        object description = Cbor.Member(_module.Ask("DescribeNSM"), "DescribeNSM");
 
-        Assert.Equal(1L, TestModule.Member(description, "version_major"));
-        Assert.Equal(0L, TestModule.Member(description, "version_minor"));
-        Assert.Equal(0L, TestModule.Member(description, "version_patch"));
-        Assert.Equal("i-0123456789abcdef0-enc0123456789abcdef", TestModule.Member(description, "module_id"));
-        Assert.Equal(32L, TestModule.Member(description, "max_pcrs"));
-        Assert.Equal("SHA384", TestModule.Member(description, "digest"));
-        Assert.Equal(Enumerable.Range(0, 16).Select(it => (object?)(long)it), (List<object?>)TestModule.Member(description, "locked_pcrs"));
+        Assert.Equal(1L, Cbor.Member(description, "version_major"));
+        Assert.Equal(0L, Cbor.Member(description, "version_minor"));
+        Assert.Equal(0L, Cbor.Member(description, "version_patch"));
+        Assert.Equal("i-0123456789abcdef0-enc0123456789abcdef", Cbor.Member(description, "module_id"));
+        Assert.Equal(32L, Cbor.Member(description, "max_pcrs"));
+        Assert.Equal("SHA384", Cbor.Member(description, "digest"));
+        Assert.Equal(Enumerable.Range(0, 16).Select(it => (object?)(long)it), (List<object?>)Cbor.Member(description, "locked_pcrs"));
     }
 
     [Fact]
@@ -42,8 +43,8 @@ public sealed class NsmProtocolTests
     [Fact]
     public void GetRandom_gives_256_bytes_which_differ_each_time()
     {
-        byte[] first = (byte[])TestModule.Member(_module.Ask("GetRandom"), "GetRandom", "random");
-        byte[] second = (byte[])TestModule.Member(_module.Ask("GetRandom"), "GetRandom", "random");
+        byte[] first = (byte[])Cbor.Member(_module.Ask("GetRandom"), "GetRandom", "random");
+        byte[] second = (byte[])Cbor.Member(_module.Ask("GetRandom"), "GetRandom", "random");
 
         Assert.Equal(256, first.Length);
         Assert.NotEqual(first, second);
@@ -57,7 +58,7 @@ public sealed class NsmProtocolTests
             var module = new TestModule(new NsmOptions { RandomSeed = seed });
             object? last = null;
             for (int i = 0; i < times; i++)
-                last = TestModule.Member(module.Ask("GetRandom"), "GetRandom", "random");
+                last = Cbor.Member(module.Ask("GetRandom"), "GetRandom", "random");
             return last;
         }
 
@@ -77,10 +78,10 @@ public sealed class NsmProtocolTests
     [InlineData(31, 0, false)]
     public void DescribePCR_gives_value_and_lock(int index, byte fill, bool locked)
     {
-        object description = TestModule.Member(_module.Ask("DescribePCR", ("index", index)), "DescribePCR");
+        object description = Cbor.Member(_module.Ask("DescribePCR", ("index", index)), "DescribePCR");
 
-        Assert.Equal(Enumerable.Repeat(fill, 48), (byte[])TestModule.Member(description, "data"));
-        Assert.Equal(locked, TestModule.Member(description, "lock"));
+        Assert.Equal(Enumerable.Repeat(fill, 48), (byte[])Cbor.Member(description, "data"));
+        Assert.Equal(locked, Cbor.Member(description, "lock"));
     }
 
     [Fact]
@@ -90,24 +91,24 @@ public sealed class NsmProtocolTests
         byte[] once = SHA384.HashData([.. new byte[48], .. data]);
         byte[] twice = SHA384.HashData([.. once, .. data]);
 
-        Assert.Equal(once, TestModule.Member(_module.Ask("ExtendPCR", ("index", 16), ("data", data)), "ExtendPCR", "data"));
-        Assert.Equal(twice, TestModule.Member(_module.Ask("ExtendPCR", ("data", data), ("index", 16)), "ExtendPCR", "data"));
-        Assert.Equal(twice, TestModule.Member(_module.Ask("DescribePCR", ("index", 16)), "DescribePCR", "data"));
+        Assert.Equal(once, Cbor.Member(_module.Ask("ExtendPCR", ("index", 16), ("data", data)), "ExtendPCR", "data"));
+        Assert.Equal(twice, Cbor.Member(_module.Ask("ExtendPCR", ("data", data), ("index", 16)), "ExtendPCR", "data"));
+        Assert.Equal(twice, Cbor.Member(_module.Ask("DescribePCR", ("index", 16)), "DescribePCR", "data"));
         Assert.Equal(new PcrValue(twice), _module.Pcrs.Current[16]);
     }
 
     [Fact]
     public void ExtendPCR_takes_its_data_as_bytes_text_or_numbers()
     {
-        object expected = TestModule.Member(_module.Ask("ExtendPCR", ("index", 16), ("data", "abc"u8.ToArray())), "ExtendPCR", "data");
+        object expected = Cbor.Member(_module.Ask("ExtendPCR", ("index", 16), ("data", "abc"u8.ToArray())), "ExtendPCR", "data");
 
-        Assert.Equal(expected, TestModule.Member(_module.Ask("ExtendPCR", ("index", 17), ("data", "abc")), "ExtendPCR", "data"));
-        Assert.Equal(expected, TestModule.Member(
-            TestModule.Decode(_module.AskRaw(Convert.FromHexString("a169457874656e64504352a265696e64657812" + "6464617461" + "831861" + "1862" + "1863"))), "ExtendPCR", "data"));
-        Assert.Equal(expected, TestModule.Member(
-            TestModule.Decode(_module.AskRaw(Convert.FromHexString("bf69457874656e64504352bf65696e64657813" + "6464617461" + "5f4161426263ff" + "ffff"))), "ExtendPCR", "data"));
-        Assert.Equal(expected, TestModule.Member(
-            TestModule.Decode(_module.AskRaw(Convert.FromHexString("bf69457874656e64504352bf65696e64657814" + "6464617461" + "7f6161626263ff" + "ffff"))), "ExtendPCR", "data"));
+        Assert.Equal(expected, Cbor.Member(_module.Ask("ExtendPCR", ("index", 17), ("data", "abc")), "ExtendPCR", "data"));
+        Assert.Equal(expected, Cbor.Member(
+            Cbor.Decode(_module.AskRaw(Convert.FromHexString("a169457874656e64504352a265696e64657812" + "6464617461" + "831861" + "1862" + "1863"))), "ExtendPCR", "data"));
+        Assert.Equal(expected, Cbor.Member(
+            Cbor.Decode(_module.AskRaw(Convert.FromHexString("bf69457874656e64504352bf65696e64657813" + "6464617461" + "5f4161426263ff" + "ffff"))), "ExtendPCR", "data"));
+        Assert.Equal(expected, Cbor.Member(
+            Cbor.Decode(_module.AskRaw(Convert.FromHexString("bf69457874656e64504352bf65696e64657814" + "6464617461" + "7f6161626263ff" + "ffff"))), "ExtendPCR", "data"));
     }
 
     [Fact]
@@ -115,11 +116,11 @@ public sealed class NsmProtocolTests
     {
         Assert.Equal("LockPCR", _module.Ask("LockPCR", ("index", 20)));
 
-        Assert.Equal("ReadOnlyIndex", TestModule.ErrorOf(_module.Ask("LockPCR", ("index", 20))));
-        Assert.Equal("ReadOnlyIndex", TestModule.ErrorOf(_module.Ask("LockPCR", ("index", 0))));
-        Assert.Equal("ReadOnlyIndex", TestModule.ErrorOf(_module.Ask("ExtendPCR", ("index", 20), ("data", new byte[1]))));
-        Assert.Equal(true, TestModule.Member(_module.Ask("DescribePCR", ("index", 20)), "DescribePCR", "lock"));
-        Assert.Equal(false, TestModule.Member(_module.Ask("DescribePCR", ("index", 21)), "DescribePCR", "lock"));
+        Assert.Equal("ReadOnlyIndex", Cbor.ErrorOf(_module.Ask("LockPCR", ("index", 20))));
+        Assert.Equal("ReadOnlyIndex", Cbor.ErrorOf(_module.Ask("LockPCR", ("index", 0))));
+        Assert.Equal("ReadOnlyIndex", Cbor.ErrorOf(_module.Ask("ExtendPCR", ("index", 20), ("data", new byte[1]))));
+        Assert.Equal(true, Cbor.Member(_module.Ask("DescribePCR", ("index", 20)), "DescribePCR", "lock"));
+        Assert.Equal(false, Cbor.Member(_module.Ask("DescribePCR", ("index", 21)), "DescribePCR", "lock"));
     }
 
     [Theory]
@@ -131,7 +132,7 @@ public sealed class NsmProtocolTests
     {
         Assert.Equal("LockPCRs", _module.Ask("LockPCRs", ("range", range)));
 
-        Assert.Equal(locked, ((List<object?>)TestModule.Member(_module.Ask("DescribeNSM"), "DescribeNSM", "locked_pcrs")).Count);
+        Assert.Equal(locked, ((List<object?>)Cbor.Member(_module.Ask("DescribeNSM"), "DescribeNSM", "locked_pcrs")).Count);
         Assert.Equal("LockPCRs", _module.Ask("LockPCRs", ("range", range)));
     }
 
@@ -143,18 +144,18 @@ public sealed class NsmProtocolTests
     [InlineData("LockPCRs", "range", 33)]
     [InlineData("LockPCRs", "range", 65535)]
     public void A_register_that_does_not_exist_is_an_invalid_index(string request, string parameter, int index) =>
-        Assert.Equal("InvalidIndex", TestModule.ErrorOf(_module.Ask(request, (parameter, index))));
+        Assert.Equal("InvalidIndex", Cbor.ErrorOf(_module.Ask(request, (parameter, index))));
 
     [Fact]
     public void Extending_a_register_that_does_not_exist_is_an_invalid_index() =>
-        Assert.Equal("InvalidIndex", TestModule.ErrorOf(_module.Ask("ExtendPCR", ("index", 32), ("data", new byte[1]))));
+        Assert.Equal("InvalidIndex", Cbor.ErrorOf(_module.Ask("ExtendPCR", ("index", 32), ("data", new byte[1]))));
 
     [Theory]
     [InlineData(0)]
     [InlineData(8)]
     [InlineData(15)]
     public void The_platforms_registers_cannot_be_extended(int index) =>
-        Assert.Equal("ReadOnlyIndex", TestModule.ErrorOf(_module.Ask("ExtendPCR", ("index", index), ("data", new byte[1]))));
+        Assert.Equal("ReadOnlyIndex", Cbor.ErrorOf(_module.Ask("ExtendPCR", ("index", index), ("data", new byte[1]))));
 
     [Theory]
     [InlineData("")]
@@ -192,7 +193,7 @@ public sealed class NsmProtocolTests
     [InlineData("5f5fff")]
     public void What_is_no_request_is_an_invalid_operation(string hex)
     {
-        Assert.Equal("InvalidOperation", TestModule.ErrorOf(TestModule.Decode(_module.AskRaw(Convert.FromHexString(hex)))));
+        Assert.Equal("InvalidOperation", Cbor.ErrorOf(Cbor.Decode(_module.AskRaw(Convert.FromHexString(hex)))));
     }
 
     [Theory]
@@ -203,17 +204,17 @@ public sealed class NsmProtocolTests
     [InlineData("a16b4465736372696265504352a165696e64657800ffff00")] // something after it
     public void Requests_are_read_leniently(string hex)
     {
-        object response = TestModule.Decode(_module.AskRaw(Convert.FromHexString(hex)))!;
-        Assert.Equal(Enumerable.Repeat((byte)0xa0, 48), (byte[])TestModule.Member(response, "DescribePCR", "data"));
+        object response = Cbor.Decode(_module.AskRaw(Convert.FromHexString(hex)))!;
+        Assert.Equal(Enumerable.Repeat((byte)0xa0, 48), (byte[])Cbor.Member(response, "DescribePCR", "data"));
     }
 
     [Fact]
     public void Nesting_is_bounded()
     {
-        Assert.NotNull(TestModule.Member(Ask(depth: 40), "DescribePCR"));
-        Assert.Equal("InvalidOperation", TestModule.ErrorOf(Ask(depth: 4000)));
+        Assert.NotNull(Cbor.Member(Ask(depth: 40), "DescribePCR"));
+        Assert.Equal("InvalidOperation", Cbor.ErrorOf(Ask(depth: 4000)));
 
-        object? Ask(int depth) => TestModule.Decode(_module.AskRaw(
+        object? Ask(int depth) => Cbor.Decode(_module.AskRaw(
             (byte[])[.. Convert.FromHexString("a16b4465736372696265504352a265696e64657800616e"), .. Enumerable.Repeat((byte)0x81, depth), 0xf6]));
     }
 
@@ -223,8 +224,8 @@ public sealed class NsmProtocolTests
     [InlineData("public_key", 1024)]
     public void A_field_may_have_1024_bytes_and_no_more(string field, int limit)
     {
-        Assert.NotNull(TestModule.Member(_module.Ask("Attestation", (field, new byte[limit])), "Attestation", "document"));
-        Assert.Equal("InputTooLarge", TestModule.ErrorOf(_module.Ask("Attestation", (field, new byte[limit + 1]))));
+        Assert.NotNull(Cbor.Member(_module.Ask("Attestation", (field, new byte[limit])), "Attestation", "document"));
+        Assert.Equal("InputTooLarge", Cbor.ErrorOf(_module.Ask("Attestation", (field, new byte[limit + 1]))));
     }
 
     [Fact]
@@ -232,18 +233,18 @@ public sealed class NsmProtocolTests
     {
         var module = new TestModule(new NsmOptions { Limits = NsmFieldLimits.Verifiable });
 
-        Assert.NotNull(TestModule.Member(module.Ask("Attestation", ("nonce", new byte[512])), "Attestation", "document"));
-        Assert.Equal("InputTooLarge", TestModule.ErrorOf(module.Ask("Attestation", ("nonce", new byte[513]))));
-        Assert.Equal("InputTooLarge", TestModule.ErrorOf(module.Ask("Attestation", ("user_data", new byte[513]))));
+        Assert.NotNull(Cbor.Member(module.Ask("Attestation", ("nonce", new byte[512])), "Attestation", "document"));
+        Assert.Equal("InputTooLarge", Cbor.ErrorOf(module.Ask("Attestation", ("nonce", new byte[513]))));
+        Assert.Equal("InputTooLarge", Cbor.ErrorOf(module.Ask("Attestation", ("user_data", new byte[513]))));
     }
 
     [Fact]
     public void A_request_has_4096_bytes_at_most()
     {
-        byte[] request = TestModule.Encode(writer => writer.WriteTextString("DescribeNSM"));
+        byte[] request = Cbor.Encode(writer => writer.WriteTextString("DescribeNSM"));
 
-        Assert.NotNull(TestModule.Member(TestModule.Decode(_module.AskRaw(Pad(request, 4096))), "DescribeNSM"));
-        Assert.Equal("InputTooLarge", TestModule.ErrorOf(TestModule.Decode(_module.AskRaw(Pad(request, 4097)))));
+        Assert.NotNull(Cbor.Member(Cbor.Decode(_module.AskRaw(Pad(request, 4096))), "DescribeNSM"));
+        Assert.Equal("InputTooLarge", Cbor.ErrorOf(Cbor.Decode(_module.AskRaw(Pad(request, 4097)))));
 
         static byte[] Pad(byte[] bytes, int size) => [.. bytes, .. new byte[size - bytes.Length]];
     }
@@ -251,13 +252,13 @@ public sealed class NsmProtocolTests
     [Fact]
     public void A_response_that_does_not_fit_says_so()
     {
-        int size = _module.AskRaw(TestModule.Encode(writer => writer.WriteTextString("DescribeNSM"))).Length;
+        int size = _module.AskRaw(Cbor.Encode(writer => writer.WriteTextString("DescribeNSM"))).Length;
 
-        Assert.NotNull(TestModule.Member(_module.Ask(Request, size), "DescribeNSM"));
-        Assert.Equal("BufferTooSmall", TestModule.ErrorOf(_module.Ask(Request, size - 1)));
-        Assert.Equal("BufferTooSmall", TestModule.ErrorOf(_module.Ask(Request, 22)));
-        Assert.Empty(_module.AskRaw(TestModule.Encode(Request), 21));
-        Assert.Empty(_module.AskRaw(TestModule.Encode(Request), 0));
+        Assert.NotNull(Cbor.Member(_module.Ask(Request, size), "DescribeNSM"));
+        Assert.Equal("BufferTooSmall", Cbor.ErrorOf(_module.Ask(Request, size - 1)));
+        Assert.Equal("BufferTooSmall", Cbor.ErrorOf(_module.Ask(Request, 22)));
+        Assert.Empty(_module.AskRaw(Cbor.Encode(Request), 21));
+        Assert.Empty(_module.AskRaw(Cbor.Encode(Request), 0));
 
         static void Request(System.Formats.Cbor.CborWriter writer) => writer.WriteTextString("DescribeNSM");
     }

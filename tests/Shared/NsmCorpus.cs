@@ -1,4 +1,4 @@
-namespace EnclaveTesting.Engine.Tests.Nsm;
+namespace EnclaveTesting.Tests.Shared;
 
 /// <summary>Requests for the security module of which almost all are wrong: noise, requests with some bytes changed or cut off, and requests put together at random.</summary>
 internal static class NsmCorpus

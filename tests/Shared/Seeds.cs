@@ -1,7 +1,7 @@
 using System.Globalization;
 using Xunit.Abstractions;
 
-namespace EnclaveTesting.Engine.Tests.Nsm;
+namespace EnclaveTesting.Tests.Shared;
 
 /// <summary>The seed of a randomised test: a new one each time, or that of the environment variable TEST_SEED to repeat a run.</summary>
 internal static class Seeds
