@@ -16,7 +16,7 @@ internal static class FailingTest
         FailureOutput output = FailureOutput.For(FixturesOf(test.TestMethod.TestClass, context).Select(fixture => fixture.EnclaveOrNull), name);
         if (output.Text.Length == 0)
             return;
-        context.TestOutputHelper?.WriteLine(output.Text);
+        context.TestOutputHelper?.WriteLine(output.Text.TrimEnd('\n'));
         foreach (Artifact artifact in output.Artifacts.Where(artifact => artifact.Problem is null))
             context.AddAttachment(Path.GetFileName(artifact.Path), File.ReadAllBytes(artifact.Path));
     }

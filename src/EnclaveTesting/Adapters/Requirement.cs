@@ -6,6 +6,11 @@ namespace EnclaveTesting;
 internal static class Requirement
 {
     /// <summary>Why a test that needs this accelerator is skipped here; null if it is not.</summary>
-    public static string? WhyNot(Accelerator accelerator) => accelerator == Accelerator.Auto ? null
-        : AcceleratorSupport.WhyNot(accelerator) is { } reason ? $"Needs {accelerator}: {reason}" : null;
+    public static string? WhyNot(Accelerator accelerator)
+    {
+        if (accelerator == Accelerator.Auto)
+            return null;
+        string? reason = Enum.IsDefined(accelerator) ? AcceleratorSupport.WhyNot(accelerator) : "there is no such accelerator.";
+        return reason is null ? null : $"Needs {accelerator}: {reason}";
+    }
 }

@@ -192,6 +192,16 @@ public sealed class ConsoleLog : ISerialSink
         }
     }
 
+    /// <summary>The complete lines from a number on, what completes when there may be more, and whether the enclave has ended.</summary>
+    internal (IReadOnlyList<ConsoleLine> Lines, Task Changed, bool Ended) ReadFrom(long next)
+    {
+        lock (_lock)
+        {
+            _changed ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return ([.. _lines.Skip((int)Math.Max(0, next - _droppedLines))], _changed.Task, _ended is not null);
+        }
+    }
+
     /// <summary>The last lines as text, for messages.</summary>
     internal string Tail(int lines = 25)
     {

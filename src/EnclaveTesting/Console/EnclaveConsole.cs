@@ -45,6 +45,18 @@ public sealed class EnclaveConsole
     public Task<ConsoleLine> WaitForLineAsync(Func<string, bool> predicate, TimeSpan? timeout = null, CancellationToken cancellationToken = default) =>
         Log.WaitForLineAsync(predicate, timeout, cancellationToken);
 
+    /// <summary>
+    /// Writes each line as it is printed somewhere else too: to a test's output, to standard error. Until the result is disposed, which
+    /// writes what is still missing, or the enclave ends, or the function throws, as the output of a test does when the test is over.
+    /// </summary>
+    /// <param name="writeLine">Writes a line; called by one thread at a time.</param>
+    /// <param name="fromStart">Begins with the first line instead of the next one.</param>
+    public IDisposable WriteTo(Action<string> writeLine, bool fromStart = false)
+    {
+        ArgumentNullException.ThrowIfNull(writeLine);
+        return new ConsoleCopy(Log, writeLine, fromStart ? 0 : Log.LineCount);
+    }
+
     /// <summary>Everything that was printed.</summary>
     public override string ToString() => All.Text;
 

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.RegularExpressions;
+using System.Threading.Channels;
 using EnclaveTesting.Engine.Machine;
 
 namespace EnclaveTesting.Tests.Console;
@@ -106,6 +107,51 @@ public sealed class ConsoleLogTests
         Task<ConsoleLine> wait = _log.WaitForLineAsync("ready", TimeSpan.FromHours(1), cancellation.Token);
         await cancellation.CancelAsync();
         await wait.Invoking(task => task).Should().ThrowAsync<OperationCanceledException>();
+    }
+
+    [Fact]
+    public async Task Is_copied_line_by_line_until_the_copy_is_disposed()
+    {
+        Print("before\n");
+        var console = new EnclaveConsole(_log, SnapshotSettings.Default);
+        var copied = Channel.CreateUnbounded<string>();
+        using (console.WriteTo(line => copied.Writer.TryWrite(line)))
+        {
+            Print("one\r\n");
+            (await copied.Reader.ReadAsync()).Should().Be("one", "it is written as it is printed");
+            Print("two\nhalf");
+        }
+
+        Print(" after\n");
+        copied.Writer.Complete();
+        (await copied.Reader.ReadAllAsync().ToListAsync()).Should().Equal("two");
+    }
+
+    [Fact]
+    public void Is_copied_from_its_start_if_asked()
+    {
+        Print("one\ntwo\n");
+        var copied = new List<string>();
+
+        new EnclaveConsole(_log, SnapshotSettings.Default).WriteTo(copied.Add, fromStart: true).Dispose();
+
+        copied.Should().Equal("one", "two");
+    }
+
+    [Fact]
+    public void A_copy_whose_output_is_gone_ends()
+    {
+        int calls = 0;
+        IDisposable copy = new EnclaveConsole(_log, SnapshotSettings.Default).WriteTo(_ =>
+        {
+            calls++;
+            throw new InvalidOperationException("There is no currently active test.");
+        });
+        Print("one\ntwo\n");
+
+        copy.Dispose();
+
+        calls.Should().Be(1);
     }
 
     private void Print(string text)

@@ -19,6 +19,10 @@ public class EnclaveFactTests
         failed.Messages.Should().ContainSingle().Which.Should().Contain("on purpose");
         failed.Output.Should().Contain("---- console of HelloFixture (Running) ----").And.Contain("heartbeat: sent 0xb7, received 0xb7")
             .And.Contain("---- connections to the parent ----").And.Contain("port 9000, connection 1");
+        string console = Path.Combine(FailureArtifacts.Folder, "Sample.Fails.console.txt"), parent = Path.Combine(FailureArtifacts.Folder, "Sample.Fails.parent.txt");
+        failed.Output.Should().EndWith($"---- artefacts ----\n{console}\n{parent}\n");
+        (await File.ReadAllTextAsync(console)).Should().StartWith("hello: enclave guest starting\n");
+        (await File.ReadAllTextAsync(parent)).Should().StartWith("The parent of HelloFixture (Running)\n");
     }
 
     [Fact]
@@ -28,6 +32,7 @@ public class EnclaveFactTests
         await fixture.InitializeAsync();
 
         (await RunAsync(nameof(Sample.Passes), fixture)).OfType<TestPassed>().Should().ContainSingle().Which.Output.Should().BeEmpty();
+        File.Exists(Path.Combine(FailureArtifacts.Folder, "Sample.Passes.console.txt")).Should().BeFalse();
     }
 
     [Fact]

@@ -1,0 +1,15 @@
+using EnclaveTesting.NUnit;
+using EnclaveTesting.Tests.Lifecycle;
+using NUnit.Framework;
+
+namespace EnclaveTesting.Tests.NUnit.Samples;
+
+public sealed class PanicSample : EnclaveTestBase
+{
+    [Test]
+    public void Cannot_run()
+    {
+    }
+
+    protected override EnclaveBuilder Configure(EnclaveBuilder enclave) => enclave.WithImage(Guest.Image("panic"));
+}
