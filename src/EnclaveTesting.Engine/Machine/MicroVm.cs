@@ -30,7 +30,7 @@ public sealed class MicroVm : IAsyncDisposable
     private MicroVm(EifImage image, MicroVmOptions options, AcceleratorChoice accelerator)
     {
         _name = image.Name;
-        _log = options.LoggerFactory.CreateLogger<MicroVm>();
+        _log = new ForgivingLogger(options.LoggerFactory.CreateLogger<MicroVm>());
         Cpus = CountCpus(image, options);
         MemoryBytes = options.MemoryBytes ?? (image.DefaultMemory > 0 ? image.DefaultMemory : EifBuilder.DefaultMemory);
         CommandLine = KernelCommandLine.Build(image.CommandLine, options.ExtraCommandLine, MachineDevices.CountVirtio(options));
@@ -131,6 +131,7 @@ public sealed class MicroVm : IAsyncDisposable
 
     /// <summary>Starts the CPUs.</summary>
     /// <exception cref="InvalidOperationException">It was started or stopped before.</exception>
+    /// <exception cref="AcceleratorUnavailableException">The host refuses; the machine can only be disposed.</exception>
     public void Start()
     {
         lock (_lifecycle)

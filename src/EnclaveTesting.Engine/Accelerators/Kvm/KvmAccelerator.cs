@@ -23,7 +23,7 @@ internal sealed class KvmAccelerator(string devicePath = KvmAccelerator.DefaultD
         }
         catch (KvmException exception)
         {
-            throw new AcceleratorUnavailableException($"KVM cannot create a machine: {exception.Message}", exception);
+            throw exception.ToUnavailable();
         }
     }
 

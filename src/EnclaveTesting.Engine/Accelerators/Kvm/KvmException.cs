@@ -17,4 +17,7 @@ internal sealed class KvmException : IOException
 
     /// <summary>The errno.</summary>
     public int Error { get; }
+
+    /// <summary>The same for callers that know nothing of KVM: the host cannot do what a machine needs.</summary>
+    public AcceleratorUnavailableException ToUnavailable() => new($"KVM cannot create a machine: {Message}", this);
 }

@@ -79,39 +79,60 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
     /// <inheritdoc/>
     public IInterruptLine GetInterruptLine(Gsi gsi)
     {
-        if (!_lines.TryGetValue(gsi, out KvmInterruptLine? line))
-            _lines[gsi] = line = new KvmInterruptLine(_vm, gsi);
-        return line;
+        if (_lines.TryGetValue(gsi, out KvmInterruptLine? line))
+            return line;
+        try
+        {
+            return _lines[gsi] = new KvmInterruptLine(_vm, gsi);
+        }
+        catch (KvmException exception)
+        {
+            throw exception.ToUnavailable();
+        }
     }
 
     /// <inheritdoc/>
     public void AddDoorbell(Doorbell doorbell)
     {
-        var bell = new EventFd();
-        _doorbells.Add((bell, doorbell));
-        var watch = new KvmIoeventfd
+        try
         {
-            Value = doorbell.Value,
-            Address = doorbell.Address.Value,
-            Length = sizeof(uint),
-            Fd = bell.Number,
-            Flags = KvmIoeventfd.DataMatch,
-        };
-        KvmIoctl.Call(_vm, KvmIoctl.Ioeventfd, ref watch);
+            var bell = new EventFd();
+            _doorbells.Add((bell, doorbell));
+            var watch = new KvmIoeventfd
+            {
+                Value = doorbell.Value,
+                Address = doorbell.Address.Value,
+                Length = sizeof(uint),
+                Fd = bell.Number,
+                Flags = KvmIoeventfd.DataMatch,
+            };
+            KvmIoctl.Call(_vm, KvmIoctl.Ioeventfd, ref watch);
+        }
+        catch (KvmException exception)
+        {
+            throw exception.ToUnavailable();
+        }
     }
 
     /// <inheritdoc/>
     public void Start(in BootEntry entry)
     {
-        for (int i = 0; i < _cpus.Length; i++)
+        try
         {
-            KvmCpuidTable cpuid = _cpuid;
-            KvmCpuid.Adapt(ref cpuid, i, _cpus.Length, _tscDeadline);
-            _cpus[i].Configure(cpuid, i == 0 ? entry : null);
+            for (int i = 0; i < _cpus.Length; i++)
+            {
+                KvmCpuidTable cpuid = _cpuid;
+                KvmCpuid.Adapt(ref cpuid, i, _cpus.Length, _tscDeadline);
+                _cpus[i].Configure(cpuid, i == 0 ? entry : null);
+            }
+        }
+        catch (KvmException exception)
+        {
+            throw exception.ToUnavailable();
         }
 
-        _started = true;
         _eventThread.Start();
+        _started = true;
         foreach (KvmVirtualCpu cpu in _cpus)
             cpu.Start();
     }

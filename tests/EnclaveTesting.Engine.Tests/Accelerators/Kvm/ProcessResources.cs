@@ -1,0 +1,49 @@
+using System.Globalization;
+
+namespace EnclaveTesting.Engine.Tests.Accelerators.Kvm;
+
+/// <summary>What this process holds of the host, from /proc/self.</summary>
+internal sealed record ProcessResources(int Descriptors, int KvmDescriptors, int Mappings, int KvmMappings, int Threads, int EnclaveThreads, long ManagedBytes)
+{
+    /// <summary>Measures after a full collection.</summary>
+    public static ProcessResources Measure()
+    {
+        long managed = GC.GetTotalMemory(forceFullCollection: true);
+        GC.WaitForPendingFinalizers();
+        // The runtime keeps the assemblies open that it loads when they are first needed.
+        string[] descriptors = [.. Directory.EnumerateFileSystemEntries("/proc/self/fd").Select(Target).Where(target => !target.EndsWith(".dll", StringComparison.Ordinal))];
+        string[] mappings = File.ReadAllLines("/proc/self/maps");
+        string[] threads = [.. Directory.EnumerateDirectories("/proc/self/task").Select(Name)];
+        return new ProcessResources(
+            descriptors.Length, descriptors.Count(target => target.Contains("kvm", StringComparison.Ordinal)),
+            mappings.Length, mappings.Count(line => line.Contains("kvm", StringComparison.Ordinal)),
+            threads.Length, threads.Count(name => name.StartsWith("enclave", StringComparison.Ordinal)), managed);
+    }
+
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture,
+        $"{Descriptors} descriptors ({KvmDescriptors} of KVM), {Mappings} mappings ({KvmMappings} of KVM), {Threads} threads ({EnclaveThreads} of enclaves), {ManagedBytes:N0} managed bytes");
+
+    private static string Target(string path)
+    {
+        try
+        {
+            return File.ResolveLinkTarget(path, returnFinalTarget: false)?.Name ?? "";
+        }
+        catch (IOException)
+        {
+            return "";
+        }
+    }
+
+    private static string Name(string task)
+    {
+        try
+        {
+            return File.ReadAllText(Path.Combine(task, "comm"));
+        }
+        catch (IOException)
+        {
+            return "";
+        }
+    }
+}
