@@ -171,7 +171,8 @@ internal static class SoftFloat
         return FloatParts.Finite(sign, a.Exponent + b.Exponent + 1, high, low);
     }
 
-    private static FloatParts AddFinite(in FloatParts a, in FloatParts b, RoundingMode rounding)
+    /// <summary>a + b for finite numbers, of up to 128 significant bits.</summary>
+    public static FloatParts AddFinite(in FloatParts a, in FloatParts b, RoundingMode rounding)
     {
         if (a.Class == FloatClass.Zero)
         {
