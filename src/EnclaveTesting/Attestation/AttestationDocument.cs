@@ -144,7 +144,7 @@ public sealed class AttestationDocument
             throw new AttestationException(step, $"it is {Show(found)}, not {Show(bytes)}.");
     }
 
-    private static string Show(ReadOnlyMemory<byte> bytes)
+    internal static string Show(ReadOnlyMemory<byte> bytes)
     {
         string hex = Convert.ToHexStringLower(bytes.Span[..Math.Min(bytes.Length, ShownBytes)]);
         return bytes.Length switch

@@ -45,6 +45,8 @@ public sealed class ParentInstance
 
     internal Task HeartbeatSeen => _heartbeatSeen.Task;
 
+    internal EnclaveConsole Console => _console;
+
     /// <summary>The connections to one port so far.</summary>
     public IReadOnlyList<ParentConnection> ConnectionsTo(uint port) => [.. Connections.Where(connection => connection.Port == port)];
 
