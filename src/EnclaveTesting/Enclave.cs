@@ -254,6 +254,8 @@ public sealed class Enclave : IAsyncDisposable
             Console = Console.Log,
             Nsm = _options.Nsm,
             Capture = Capture,
+            Time = _options.Time,
+            Seed = _options.Seed,
             LoggerFactory = _options.LoggerFactory,
         };
         return _machine = await Task.Run(() => MicroVm.Create(image, options), cancellationToken).ConfigureAwait(false);

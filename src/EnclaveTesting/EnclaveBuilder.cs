@@ -4,6 +4,7 @@ using EnclaveTesting.Engine.Boot;
 using EnclaveTesting.Engine.Devices.Nsm;
 using EnclaveTesting.Engine.Devices.Vsock;
 using EnclaveTesting.Engine.Eif;
+using EnclaveTesting.Engine.Machine;
 using Microsoft.Extensions.Logging;
 
 namespace EnclaveTesting;
@@ -94,6 +95,12 @@ public sealed class EnclaveBuilder
 
     /// <summary>Says what executes the guest; <see cref="Accelerator.Auto"/> by default.</summary>
     public EnclaveBuilder WithAccelerator(Accelerator accelerator) => With(Options with { Accelerator = accelerator });
+
+    /// <summary>Runs the enclave in the host's time (the default) or in virtual time, which only the software CPU has.</summary>
+    public EnclaveBuilder WithTime(MachineTime time) => With(Options with { Time = time });
+
+    /// <summary>Makes what the enclave gets as random a function of a number.</summary>
+    public EnclaveBuilder WithSeed(ulong seed) => With(Options with { Seed = seed });
 
     /// <summary>Sets what the security module knows: instance, role, registers, signing authority, faults.</summary>
     public EnclaveBuilder WithNsm(NsmOptions options)

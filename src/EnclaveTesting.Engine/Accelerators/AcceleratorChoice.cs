@@ -1,5 +1,6 @@
 using EnclaveTesting.Engine.Accelerators.Kvm;
 using EnclaveTesting.Engine.Accelerators.Software;
+using EnclaveTesting.Engine.Machine;
 
 namespace EnclaveTesting.Engine.Accelerators;
 
@@ -16,9 +17,16 @@ internal sealed record AcceleratorChoice(IAccelerator Accelerator, string Reason
 
     /// <summary>Chooses; an accelerator that was asked for by name is taken or the attempt fails.</summary>
     /// <exception cref="AcceleratorUnavailableException">This host cannot run it.</exception>
-    public static AcceleratorChoice Resolve(Accelerator wanted)
+    public static AcceleratorChoice Resolve(Accelerator wanted, MachineTime time = MachineTime.Host)
     {
         string reason = "it was asked for";
+        if (time == MachineTime.Virtual)
+        {
+            return wanted == Accelerators.Accelerator.Kvm
+                ? throw new AcceleratorUnavailableException("KVM runs guests in the host's time; virtual time needs the software CPU.")
+                : new AcceleratorChoice(new SoftwareAccelerator(virtualTime: true), "virtual time needs it");
+        }
+
         if (wanted == Accelerators.Accelerator.Auto && Environment.GetEnvironmentVariable(EnvironmentVariable) is { Length: > 0 } value)
         {
             if (!Enum.TryParse(value, ignoreCase: true, out wanted) || !Enum.IsDefined(wanted))

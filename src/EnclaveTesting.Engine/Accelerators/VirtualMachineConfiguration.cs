@@ -9,6 +9,9 @@ namespace EnclaveTesting.Engine.Accelerators;
 /// <param name="Logger">For what a person would want to know; never for each exit.</param>
 internal sealed record VirtualMachineConfiguration(GuestMemory Memory, int CpuCount, ILogger Logger)
 {
+    /// <summary>Where the CPUs' random instructions begin, for accelerators that execute them; null takes the operating system's entropy.</summary>
+    public ulong? Seed { get; init; }
+
     /// <summary>The time of day that the accelerator tells the guest, where it does.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 }

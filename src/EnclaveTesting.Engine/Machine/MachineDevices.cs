@@ -28,14 +28,14 @@ internal sealed class MachineDevices
         var keyboard = new I8042(() => bus.Ended(new VmExit(VmExitReason.Reboot, "The guest reset the machine by its keyboard controller.")));
         bus.Ports.Add(I8042.DataPort, 1, keyboard);
         bus.Ports.Add(I8042.CommandPort, 1, keyboard);
-        bus.Ports.Add(CmosRtc.IndexPort, CmosRtc.PortCount, new CmosRtc(options.TimeProvider));
+        bus.Ports.Add(CmosRtc.IndexPort, CmosRtc.PortCount, new CmosRtc(options.EffectiveTimeProvider));
 
         Vsock = new VsockDevice(new Cid(options.GuestCid), options.Capture);
         AddVirtio(Vsock, memory, machine, bus, log);
         if (options.Nsm is { } nsm)
         {
             Pcrs = new PcrBank(measurements, nsm);
-            Nsm = new NsmProtocol(Pcrs, nsm, new AttestationSigner(nsm), new NsmRandom(nsm.RandomSeed), options.TimeProvider);
+            Nsm = new NsmProtocol(Pcrs, nsm, new AttestationSigner(nsm), new NsmRandom(nsm.RandomSeed ?? options.Seed), options.EffectiveTimeProvider);
             AddVirtio(new NsmDevice(Nsm, machine), memory, machine, bus, log);
         }
 

@@ -43,7 +43,7 @@ public sealed class MicroVm : IAsyncDisposable
             LoadedImage loaded = LinuxBoot.Load(image, _memory, Cpus, CommandLine, options.ExtraInitrd);
             _entry = loaded.Entry;
             Measurements = loaded.Measurements;
-            _machine = accelerator.Accelerator.CreateMachine(new VirtualMachineConfiguration(_memory, Cpus, _log) { TimeProvider = options.TimeProvider }, _bus);
+            _machine = accelerator.Accelerator.CreateMachine(new VirtualMachineConfiguration(_memory, Cpus, _log) { TimeProvider = options.EffectiveTimeProvider, Seed = options.Seed }, _bus);
             try
             {
                 _devices = new MachineDevices(options, loaded.Measurements, _memory, _machine, _bus, _log);
@@ -117,7 +117,7 @@ public sealed class MicroVm : IAsyncDisposable
     public static MicroVm Create(EifImage image, MicroVmOptions? options = null)
     {
         options ??= new MicroVmOptions();
-        return Create(image, options, AcceleratorChoice.Resolve(options.Accelerator));
+        return Create(image, options, AcceleratorChoice.Resolve(options.Accelerator, options.Time));
     }
 
     internal static MicroVm Create(EifImage image, MicroVmOptions options, AcceleratorChoice accelerator)

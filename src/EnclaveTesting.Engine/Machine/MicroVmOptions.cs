@@ -37,8 +37,19 @@ public sealed record MicroVmOptions
     /// <summary>Keeps the packets of the vsock device; null keeps none.</summary>
     public VsockCapture? Capture { get; init; }
 
-    /// <summary>The clock behind the guest's real-time clock.</summary>
-    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+    /// <summary>What time is in the machine.</summary>
+    public MachineTime Time { get; init; }
+
+    /// <summary>
+    /// Makes what the machine gives as random (the software CPU's RDRAND, the security module's GetRandom) a function of this number; null
+    /// takes the operating system's entropy.
+    /// </summary>
+    public ulong? Seed { get; init; }
+
+    /// <summary>The time of day that the guest is told; null takes the host's, or in virtual time the first moment of 2026.</summary>
+    public TimeProvider? TimeProvider { get; init; }
+
+    internal TimeProvider EffectiveTimeProvider => TimeProvider ?? (Time == MachineTime.Virtual ? FixedTimeProvider.Instance : System.TimeProvider.System);
 
     /// <summary>Where the engine logs.</summary>
     public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;

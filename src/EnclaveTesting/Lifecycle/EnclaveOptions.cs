@@ -1,5 +1,6 @@
 using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Devices.Nsm;
+using EnclaveTesting.Engine.Machine;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -25,6 +26,10 @@ internal sealed record EnclaveOptions
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 
     public Accelerator Accelerator { get; init; }
+
+    public MachineTime Time { get; init; }
+
+    public ulong? Seed { get; init; }
 
     public NsmOptions? Nsm { get; init; } = new();
 
