@@ -4,7 +4,7 @@ using Xunit.Sdk;
 namespace EnclaveTesting.Xunit;
 
 /// <summary>Makes the test cases of <see cref="EnclaveFactAttribute"/>.</summary>
-public sealed class EnclaveFactDiscoverer(IMessageSink diagnosticMessageSink) : FactDiscoverer(diagnosticMessageSink)
+internal sealed class EnclaveFactDiscoverer(IMessageSink diagnosticMessageSink) : FactDiscoverer(diagnosticMessageSink)
 {
     /// <inheritdoc/>
     protected override IXunitTestCase CreateTestCase(ITestFrameworkDiscoveryOptions discoveryOptions, ITestMethod testMethod, IAttributeInfo factAttribute)

@@ -4,7 +4,7 @@ using Xunit.Sdk;
 namespace EnclaveTesting.Xunit;
 
 /// <summary>A test whose failure shows the console.</summary>
-public sealed class EnclaveTestCase : XunitTestCase
+internal sealed class EnclaveTestCase : XunitTestCase
 {
     /// <summary>For xUnit, which fills it in from its serialized form.</summary>
     [Obsolete("Called by the de-serializer; should only be called by deriving classes for de-serialization purposes")]

@@ -5,7 +5,7 @@ using Xunit.Sdk;
 namespace EnclaveTesting.Xunit;
 
 /// <summary>xUnit's test framework with the fixtures of <see cref="AssemblyFixtureAttribute"/>.</summary>
-public sealed class EnclaveTestFramework(IMessageSink messageSink) : XunitTestFramework(messageSink)
+internal sealed class EnclaveTestFramework(IMessageSink messageSink) : XunitTestFramework(messageSink)
 {
     /// <inheritdoc/>
     protected override ITestFrameworkExecutor CreateExecutor(AssemblyName assemblyName) =>

@@ -4,7 +4,7 @@ using Xunit.Sdk;
 namespace EnclaveTesting.Xunit;
 
 /// <summary>Tells xUnit what runs the tests of an assembly with <see cref="AssemblyFixtureAttribute"/>.</summary>
-public sealed class EnclaveTestFrameworkDiscoverer : ITestFrameworkTypeDiscoverer
+internal sealed class EnclaveTestFrameworkDiscoverer : ITestFrameworkTypeDiscoverer
 {
     /// <inheritdoc/>
     public Type GetTestFrameworkType(IAttributeInfo attribute) => typeof(EnclaveTestFramework);

@@ -4,7 +4,7 @@ using Xunit.Sdk;
 namespace EnclaveTesting.Xunit;
 
 /// <summary>Makes the test cases of <see cref="EnclaveTheoryAttribute"/>.</summary>
-public sealed class EnclaveTheoryDiscoverer(IMessageSink diagnosticMessageSink) : TheoryDiscoverer(diagnosticMessageSink)
+internal sealed class EnclaveTheoryDiscoverer(IMessageSink diagnosticMessageSink) : TheoryDiscoverer(diagnosticMessageSink)
 {
     /// <inheritdoc/>
     protected override IEnumerable<IXunitTestCase> CreateTestCasesForDataRow(

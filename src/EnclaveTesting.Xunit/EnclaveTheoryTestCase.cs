@@ -4,7 +4,7 @@ using Xunit.Sdk;
 namespace EnclaveTesting.Xunit;
 
 /// <summary>A theory whose data cannot be listed beforehand; its failures show the console.</summary>
-public sealed class EnclaveTheoryTestCase : XunitTheoryTestCase
+internal sealed class EnclaveTheoryTestCase : XunitTheoryTestCase
 {
     /// <summary>For xUnit, which fills it in from its serialized form.</summary>
     [Obsolete("Called by the de-serializer; should only be called by deriving classes for de-serialization purposes")]
