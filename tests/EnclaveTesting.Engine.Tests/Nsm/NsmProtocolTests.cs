@@ -191,6 +191,16 @@ public sealed class NsmProtocolTests
     [InlineData("1c")] // reserved
     [InlineData("ff")]
     [InlineData("5f5fff")]
+    [InlineData("a16b4465736372696265504352a265696e6465780061e7e0")] // a key cut off
+    [InlineData("a169457874656e64504352a265696e64657810646461746161ff")] // data as a text that is not UTF-8
+    [InlineData("a16b4465736372696265504352a265696e6465780061ff00")] // a name that is not UTF-8
+    [InlineData("a16b4465736372696265504352a265696e64657800616e8161ff")] // a text in a value that is not
+    [InlineData("a16b4465736372696265504352a265696e64657800616e7f61c361a4ff")] // a letter across two pieces
+    [InlineData("a16b4465736372696265504352a265696e64657800616ee0")] // a simple value that means nothing
+    [InlineData("a16b4465736372696265504352a265696e64657800616e82c1f8ff00")] // inside an array, behind a tag
+    [InlineData("bf6b4465736372696265504352bf65696e64657800616effff")] // a name without a value
+    [InlineData("bf6b4465736372696265504352bf65696e64657800616ec1ffff")] // a tag without a value
+    [InlineData("bf6b4465736372696265504352bf65696e64657800616e9fa0ff61")] // cut off behind an array
     public void What_is_no_request_is_an_invalid_operation(string hex)
     {
         Assert.Equal("InvalidOperation", Cbor.ErrorOf(Cbor.Decode(_module.AskRaw(Convert.FromHexString(hex)))));
@@ -199,6 +209,8 @@ public sealed class NsmProtocolTests
     [Theory]
     [InlineData("a16b4465736372696265504352a265696e64657818006365787400")] // a longer integer, another parameter
     [InlineData("a16b4465736372696265504352a265696e6465781b000000000000000001f6")] // a key that is no text
+    [InlineData("a16b4465736372696265504352a265696e64657800616ef7")] // undefined
+    [InlineData("a16b4465736372696265504352a265696e64657800616e9fa1c100fb7ff8000000000000bf00f500f4fff9000080ff")] // all kinds of values in a list
     [InlineData("bf6b4465736372696265504352bf65696e64657800ffff")] // indefinite maps
     [InlineData("a17f68446573637269626563504352ffa165696e64657800")] // a name in two parts
     [InlineData("a16b4465736372696265504352a165696e64657800ffff00")] // something after it

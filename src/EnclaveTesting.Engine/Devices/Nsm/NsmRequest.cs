@@ -1,4 +1,6 @@
 using System.Formats.Cbor;
+using System.Text;
+using System.Text.Unicode;
 using EnclaveTesting.Engine.Eif;
 
 namespace EnclaveTesting.Engine.Devices.Nsm;
@@ -41,7 +43,7 @@ internal readonly record struct NsmRequest(NsmRequestKind Kind)
     {
         if (IsText(reader))
         {
-            return reader.ReadTextString() switch
+            return ReadText(reader) switch
             {
                 "DescribeNSM" => new NsmRequest(NsmRequestKind.DescribeNsm),
                 "GetRandom" => new NsmRequest(NsmRequestKind.GetRandom),
@@ -50,7 +52,7 @@ internal readonly record struct NsmRequest(NsmRequestKind Kind)
         }
 
         reader.ReadStartMap();
-        var request = reader.ReadTextString() switch
+        var request = ReadText(reader) switch
         {
             "DescribePCR" => ParseNumber(NsmRequestKind.DescribePcr, reader, "index"),
             "LockPCR" => ParseNumber(NsmRequestKind.LockPcr, reader, "index"),
@@ -71,7 +73,7 @@ internal readonly record struct NsmRequest(NsmRequestKind Kind)
             if (ReadKey(reader) == parameter)
                 SetOnce(ref number, ReadNumber(reader));
             else
-                reader.SkipValue();
+                Skip(reader);
         }
 
         reader.ReadEndMap();
@@ -93,7 +95,7 @@ internal readonly record struct NsmRequest(NsmRequestKind Kind)
                     SetOnce(ref data, ReadBytes(reader));
                     break;
                 default:
-                    reader.SkipValue();
+                    Skip(reader);
                     break;
             }
         }
@@ -119,7 +121,7 @@ internal readonly record struct NsmRequest(NsmRequestKind Kind)
                     SetOnce(ref publicKey, ReadOptionalBytes(reader));
                     break;
                 default:
-                    reader.SkipValue();
+                    Skip(reader);
                     break;
             }
         }
@@ -135,8 +137,8 @@ internal readonly record struct NsmRequest(NsmRequestKind Kind)
     private static string? ReadKey(CborReader reader)
     {
         if (IsText(reader))
-            return reader.ReadTextString();
-        reader.SkipValue();
+            return ReadText(reader);
+        Skip(reader);
         return null;
     }
 
@@ -147,6 +149,51 @@ internal readonly record struct NsmRequest(NsmRequestKind Kind)
         return value <= ushort.MaxValue ? (int)value : throw new OverflowException();
     }
 
+    /// <summary>Skips an item of any kind. Its texts and simple values are checked too, which the reader does not do by itself.</summary>
+    private static void Skip(CborReader reader)
+    {
+        int depth = 0;
+        while (true)
+        {
+            switch (reader.PeekState())
+            {
+                case CborReaderState.StartArray:
+                    reader.ReadStartArray();
+                    depth++;
+                    break;
+                case CborReaderState.EndArray:
+                    reader.ReadEndArray();
+                    depth--;
+                    break;
+                case CborReaderState.StartMap:
+                    reader.ReadStartMap();
+                    depth++;
+                    break;
+                case CborReaderState.EndMap:
+                    reader.ReadEndMap();
+                    depth--;
+                    break;
+                case CborReaderState.Tag:
+                    // It belongs to what follows it.
+                    reader.ReadTag();
+                    continue;
+                case CborReaderState.TextString or CborReaderState.StartIndefiniteLengthTextString:
+                    ReadTextBytes(reader);
+                    break;
+                case CborReaderState.SimpleValue:
+                    if (reader.ReadSimpleValue() != CborSimpleValue.Undefined)
+                        throw new CborContentException("a simple value without a meaning");
+                    break;
+                default:
+                    reader.SkipValue();
+                    break;
+            }
+
+            if (depth == 0)
+                return;
+        }
+    }
+
     private static byte[]? ReadOptionalBytes(CborReader reader)
     {
         if (reader.PeekState() != CborReaderState.Null)
@@ -155,20 +202,23 @@ internal readonly record struct NsmRequest(NsmRequestKind Kind)
         return null;
     }
 
-    private static byte[] ReadBytes(CborReader reader)
-    {
-        if (!IsText(reader))
-            return CborBytes.Read(reader);
+    private static byte[] ReadBytes(CborReader reader) => IsText(reader) ? ReadTextBytes(reader) : CborBytes.Read(reader);
 
-        // The text's own bytes, also where they are not UTF-8.
+    private static string ReadText(CborReader reader) => Encoding.UTF8.GetString(ReadTextBytes(reader));
+
+    /// <summary>A text's bytes. What is not UTF-8 is no text (RFC 8949 §3.1), nor is a piece of one.</summary>
+    private static byte[] ReadTextBytes(CborReader reader)
+    {
         if (reader.PeekState() == CborReaderState.TextString)
-            return reader.ReadDefiniteLengthTextStringBytes().ToArray();
+            return Check(reader.ReadDefiniteLengthTextStringBytes()).ToArray();
         var bytes = new List<byte>();
         reader.ReadStartIndefiniteLengthTextString();
         while (reader.PeekState() == CborReaderState.TextString)
-            bytes.AddRange(reader.ReadDefiniteLengthTextStringBytes().Span);
+            bytes.AddRange(Check(reader.ReadDefiniteLengthTextStringBytes()).Span);
         reader.ReadEndIndefiniteLengthTextString();
         return [.. bytes];
+
+        static ReadOnlyMemory<byte> Check(ReadOnlyMemory<byte> text) => Utf8.IsValid(text.Span) ? text : throw new CborContentException("a text that is not UTF-8");
     }
 
     private static void SetOnce<T>(ref T? target, T value)
