@@ -1,7 +1,7 @@
 namespace EnclaveTesting.Engine.Accelerators.Software.Cpu;
 
 /// <summary>Everything a CPU remembers. Plain data: copying it saves the CPU.</summary>
-internal unsafe struct CpuState
+internal unsafe partial struct CpuState
 {
     /// <summary>A slot of <see cref="Gpr"/> that is always zero.</summary>
     public const int ZeroSlot = 16;
@@ -65,6 +65,7 @@ internal unsafe struct CpuState
     public ulong Pat, MiscEnable, MtrrDefaultType;
     public fixed ulong MtrrFixed[11];
     public fixed ulong MtrrVariable[16];
+    public ulong SpecCtrl;
     public uint TscAux;
 
     /// <summary>Instructions executed since the CPU was created.</summary>

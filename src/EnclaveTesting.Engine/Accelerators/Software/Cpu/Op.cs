@@ -12,6 +12,9 @@ internal unsafe struct Op
     /// <summary><see cref="Base"/>: RIP of the block's start.</summary>
     public const byte BlockRip = CpuState.RipSlot;
 
+    /// <summary>In <see cref="Rm"/>: the operand is in memory.</summary>
+    public const byte Memory = 0xFF;
+
     /// <summary>Executes it. True: go on with the next op; false: the block ends here (a fault is pending, a jump was taken, ...).</summary>
     [FieldOffset(0)]
     public delegate* managed<SoftwareCpu, Op*, bool> Execute;
@@ -24,11 +27,11 @@ internal unsafe struct Op
     [FieldOffset(16)]
     public int Displacement;
 
-    /// <summary>The register in ModRM.reg, 0..15 (byte registers: 16..19 = AH, CH, DH, BH; segment registers: 0..5 = ES, CS, SS, DS, FS, GS).</summary>
+    /// <summary>The register in ModRM.reg, 0..15 (byte registers: 16..19 = AH, CH, DH, BH; segment registers: 0..5 = ES, CS, SS, DS, FS, GS; REX.R is included for MMX and x87 registers too, which ignore it: mask with 7).</summary>
     [FieldOffset(20)]
     public byte Reg;
 
-    /// <summary>The register in ModRM.rm or in the opcode; numbered as <see cref="Reg"/>.</summary>
+    /// <summary>The register in ModRM.rm or in the opcode, numbered as <see cref="Reg"/>; <see cref="Memory"/> if the operand is in memory.</summary>
     [FieldOffset(21)]
     public byte Rm;
 
@@ -67,4 +70,7 @@ internal unsafe struct Op
     /// <summary>Bytes from the block's start to the instruction.</summary>
     [FieldOffset(30)]
     public ushort Offset;
+
+    /// <summary>Whether ModRM names memory.</summary>
+    public readonly bool IsMemory => Rm == Memory;
 }

@@ -10,6 +10,12 @@ internal sealed unsafe class OpTable
     private readonly nint[] _register = new nint[CodeCount];
     private readonly nint[] _memory = new nint[CodeCount];
 
+    private readonly OpGroup[] _group = new OpGroup[CodeCount];
+    private readonly bool[] _ends = new bool[CodeCount];
+
+    /// <summary>The group of the instructions that are added from now on.</summary>
+    public OpGroup Group { get; set; }
+
     /// <summary>How many instructions have a handler.</summary>
     public int Count { get; private set; }
 
@@ -24,7 +30,16 @@ internal sealed unsafe class OpTable
             throw new ArgumentException($"{code} has handlers already.", nameof(code));
         _register[(int)code] = (nint)register;
         _memory[(int)code] = (nint)memory;
+        _group[(int)code] = Group;
         Count++;
+    }
+
+    /// <summary>Adds an instruction after which the CPU's mode, mappings or readiness for interrupts may be another: blocks end behind it.</summary>
+    /// <exception cref="ArgumentException">It has handlers already.</exception>
+    public void AddLast(Code code, delegate* managed<SoftwareCpu, Op*, bool> handler)
+    {
+        Add(code, handler, handler);
+        _ends[(int)code] = true;
     }
 
     /// <summary>Adds an instruction whose handler does not care where the operand is, or that has none.</summary>
@@ -33,6 +48,12 @@ internal sealed unsafe class OpTable
 
     /// <summary>Whether the instruction has a handler in either form.</summary>
     public bool Contains(Code code) => _register[(int)code] != 0 || _memory[(int)code] != 0;
+
+    /// <summary>The instruction's group.</summary>
+    public OpGroup GroupOf(Code code) => _group[(int)code];
+
+    /// <summary>Whether blocks end behind the instruction.</summary>
+    public bool EndsBlock(Code code) => _ends[(int)code];
 
     /// <summary>The handler, or null.</summary>
     public delegate* managed<SoftwareCpu, Op*, bool> Find(Code code, bool memory) =>

@@ -10,9 +10,14 @@ namespace EnclaveTesting.Engine.Accelerators.Software.Cpu;
 /// </summary>
 internal sealed unsafe partial class SoftwareCpu : IDisposable
 {
+    private const int ScratchBytes = 64;
+
     private readonly GuestMemory _memory;
     private readonly ICpuPlatform _platform;
-    private volatile bool _attention;
+    private readonly CodeCache _code;
+    private readonly BlockDecoder _decoder;
+    private readonly byte* _scratch;
+    private bool _disposed;
 
     /// <summary>Creates a CPU as after power-on, waiting for a SIPI.</summary>
     /// <param name="index">The CPU's number and APIC id.</param>
@@ -24,11 +29,16 @@ internal sealed unsafe partial class SoftwareCpu : IDisposable
         Index = index;
         _memory = memory;
         _platform = platform;
-        State = (CpuState*)NativeMemory.AlignedAlloc((nuint)sizeof(CpuState), 64);
-        NativeMemory.Clear(State, (nuint)sizeof(CpuState));
-        Tlb = (TlbEntry*)NativeMemory.AlignedAlloc(TlbBytes, 64);
-        FlushTlb();
-        _ = sibling;
+        _code = sibling?._code ?? new CodeCache(memory);
+        _decoder = sibling?._decoder ?? new BlockDecoder(memory, _code, InstructionSet.Table);
+        _code.Join(this);
+        State = Allocate<CpuState>(1);
+        _scratch = Allocate<byte>(ScratchBytes);
+        _tlb = Allocate<TlbEntry>(TlbParts * TlbEntries);
+        _jumps = Allocate<JumpEntry>(JumpEntries);
+        _fetches = Allocate<FetchEntry>(FetchEntries);
+        Tlb = _tlb;
+        State->RandomState = 0x2545_F491_4F6C_DD1D + (ulong)index;
         Reset();
     }
 
@@ -36,47 +46,103 @@ internal sealed unsafe partial class SoftwareCpu : IDisposable
     public int Index { get; }
 
     /// <summary>Registers and flags; native memory, valid until disposal.</summary>
-    public CpuState* State { get; }
+    public readonly CpuState* State;
+
+    /// <summary>Everything outside the CPU.</summary>
+    internal ICpuPlatform Platform => _platform;
+
+    /// <summary>The code all CPUs of the machine have decoded.</summary>
+    internal CodeCache Code => _code;
 
     /// <summary>Instructions executed so far.</summary>
     public long Retired => State->Retired;
 
     /// <summary>RFLAGS.IF.</summary>
-    public bool InterruptsEnabled => (State->OtherFlags & 0x200) != 0;
+    public bool InterruptsEnabled => (State->OtherFlags & CpuState.If) != 0;
 
-    /// <summary>As after power-on or INIT: waiting for a SIPI.</summary>
-    public void Reset() => State->WaitingForStartUp = 1;
+    /// <summary>HLT was executed and nothing has woken the CPU since, or it waits for a SIPI.</summary>
+    public bool IsHalted => State->Halted != 0 || State->WaitingForStartUp != 0;
 
-    /// <summary>SIPI: real mode at <paramref name="vector"/> pages.</summary>
-    public void StartUp(byte vector) => throw new NotImplementedException();
-
-    /// <summary>Puts the CPU where a boot loader leaves it.</summary>
-    public void Enter(in BootEntry entry) => throw new NotImplementedException();
-
-    /// <summary>Executes about <paramref name="budget"/> instructions at most.</summary>
-    public CpuStop Run(long budget) => _attention ? CpuStop.Attention : throw new NotImplementedException();
-
-    /// <summary>From any thread: leave <see cref="Run"/> at the next block boundary; an interrupt may be pending.</summary>
-    public void RaiseAttention() => _attention = true;
-
-    /// <summary>A non-maskable interrupt is pending.</summary>
-    public void RequestNmi() => State->NmiPending = 1;
+    /// <summary>What RDRAND and RDSEED answer follows from this alone.</summary>
+    public void SeedRandom(ulong seed) => State->RandomState = seed;
 
     /// <summary>RAM was written behind the CPU's back (a device, the host): decoded code there is stale.</summary>
     public void InvalidatePhysical(ulong address, ulong length)
     {
+        while (length > 0)
+        {
+            ulong piece = Math.Min(length, PageSize - (address & PageOffset));
+            if (_memory.TryTranslate(address, piece, out ulong ram))
+                _code.WrittenRange(ram, piece);
+            address += piece;
+            length -= piece;
+        }
     }
 
     /// <summary>General registers, RIP, RFLAGS.</summary>
-    public CpuRegisters ReadRegisters() => throw new NotImplementedException();
+    public CpuRegisters ReadRegisters()
+    {
+        ulong* r = State->Gpr;
+        return new CpuRegisters(
+            r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10], r[11], r[12], r[13], r[14], r[15], State->Rip, State->GetFlags());
+    }
 
     /// <summary>Segments, tables, control registers.</summary>
-    public CpuSystemRegisters ReadSystemRegisters() => throw new NotImplementedException();
+    public CpuSystemRegisters ReadSystemRegisters() => new()
+    {
+        Cs = ReadSegment(CpuState.Cs),
+        Ds = ReadSegment(CpuState.Ds),
+        Es = ReadSegment(CpuState.Es),
+        Fs = ReadSegment(CpuState.Fs),
+        Gs = ReadSegment(CpuState.Gs),
+        Ss = ReadSegment(CpuState.Ss),
+        Tr = ReadSegment(CpuState.Tr),
+        Ldtr = ReadSegment(CpuState.Ldtr),
+        Gdtr = new DescriptorTable(State->GdtrBase, State->GdtrLimit),
+        Idtr = new DescriptorTable(State->IdtrBase, State->IdtrLimit),
+        Cr0 = State->Cr0,
+        Cr2 = State->Cr2,
+        Cr3 = State->Cr3,
+        Cr4 = State->Cr4,
+        Cr8 = _platform.ReadTpr(Index),
+        Efer = State->Efer,
+    };
+
+    /// <summary>After the fields of <see cref="State"/> were written from outside (a saved CPU): nothing remembered from before holds.</summary>
+    public void StateReplaced()
+    {
+        State->Gpr[CpuState.ZeroSlot] = 0;
+        State->Gpr[CpuState.FarSlot] = 1UL << 30;
+        State->SegmentBase[CpuState.NoSegment] = 0;
+        _pendingVector = -1;
+        _link = null;
+        FlushTlb();
+        UpdateMode();
+    }
 
     /// <inheritdoc/>
     public void Dispose()
     {
+        if (_disposed)
+            return;
+        _disposed = true;
+        _code.Leave(this);
         NativeMemory.AlignedFree(State);
-        NativeMemory.AlignedFree(Tlb);
+        NativeMemory.AlignedFree(_scratch);
+        NativeMemory.AlignedFree(_tlb);
+        NativeMemory.AlignedFree(_jumps);
+        NativeMemory.AlignedFree(_fetches);
     }
+
+    private static T* Allocate<T>(int count)
+        where T : unmanaged
+    {
+        nuint bytes = (nuint)(count * sizeof(T));
+        void* memory = NativeMemory.AlignedAlloc(bytes, 64);
+        NativeMemory.Clear(memory, bytes);
+        return (T*)memory;
+    }
+
+    private SegmentRegister ReadSegment(int segment) => new(
+        State->SegmentSelector[segment], State->SegmentBase[segment], State->SegmentLimit[segment], State->SegmentAttributes[segment]);
 }

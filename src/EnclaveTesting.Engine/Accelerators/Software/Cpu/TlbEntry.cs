@@ -12,12 +12,18 @@ internal struct TlbEntry
     /// <summary>In the low bits of a tag: allowed, but not plain RAM (devices, pages with watched code).</summary>
     public const ulong Slow = 2;
 
+    /// <summary>In <see cref="Physical"/>: survives a load of CR3.</summary>
+    public const ulong Global = 1;
+
+    /// <summary>In <see cref="Physical"/>: part of a large page.</summary>
+    public const ulong Large = 2;
+
     public ulong ReadTag;
     public ulong WriteTag;
 
     /// <summary>Host address minus linear address.</summary>
     public nint Addend;
 
-    /// <summary>Physical address of the page.</summary>
+    /// <summary>Physical address of the page, with <see cref="Global"/> and <see cref="Large"/>.</summary>
     public ulong Physical;
 }

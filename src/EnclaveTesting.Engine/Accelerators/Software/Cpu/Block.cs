@@ -1,0 +1,40 @@
+using System.Runtime.InteropServices;
+
+namespace EnclaveTesting.Engine.Accelerators.Software.Cpu;
+
+/// <summary>
+/// A run of predecoded instructions in native memory: this header, the ops, two <see cref="Link"/>s, the instruction bytes.
+/// </summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct Block
+{
+    /// <summary>Offset of the first byte in guest RAM; all ones once the block is dead.</summary>
+    public ulong Ram;
+
+    /// <summary>Offset in guest RAM of the second page, all ones if the block stays in one.</summary>
+    public ulong SecondPage;
+
+    public Block* NextInBucket;
+    public Block* NextInPage;
+
+    /// <summary>The mode it was decoded for; see <see cref="CpuMode"/>.</summary>
+    public uint Mode;
+
+    /// <summary>Ops, the last one included, which may stand for no instruction.</summary>
+    public ushort Ops;
+
+    /// <summary>Instructions.</summary>
+    public ushort Instructions;
+
+    /// <summary>Bytes of instructions.</summary>
+    public ushort Bytes;
+
+    public static Op* FirstOp(Block* block) => (Op*)(block + 1);
+
+    public static Link* Links(Block* block) => (Link*)(FirstOp(block) + block->Ops);
+
+    public static byte* Code(Block* block) => (byte*)(Links(block) + 2);
+
+    /// <summary>Bytes of memory a block takes.</summary>
+    public static int Size(int ops, int bytes) => (sizeof(Block) + (ops * sizeof(Op)) + (2 * sizeof(Link)) + bytes + 15) & ~15;
+}

@@ -1,0 +1,221 @@
+using System.Runtime.InteropServices;
+using EnclaveTesting.Engine.Memory;
+
+namespace EnclaveTesting.Engine.Accelerators.Software.Cpu;
+
+/// <summary>
+/// The decoded code of one machine, by place in RAM and mode. Pages with code are watched: a store there kills the page's blocks.
+/// Used on the machine's thread only.
+/// </summary>
+internal sealed unsafe class CodeCache : IDisposable
+{
+    private const int Buckets = 1 << 15;
+    private const int ChunkBytes = 1 << 21, MaximumChunks = 48;
+    private const int PageShift = 12, GranuleShift = 6;
+
+    private readonly GuestMemory _memory;
+    private readonly List<SoftwareCpu> _cpus = [];
+    private readonly List<nint> _chunks = [];
+    private readonly Block** _buckets;
+    private readonly ulong* _masks;
+    private readonly Block** _pages;
+    private readonly ulong _pageCount;
+    private int _chunk;
+    private int _used;
+    private ulong _generation;
+    private int _owners;
+
+    public CodeCache(GuestMemory memory)
+    {
+        _memory = memory;
+        _pageCount = (ulong)memory.Size >> PageShift;
+        _buckets = (Block**)NativeMemory.AllocZeroed(Buckets, (nuint)sizeof(Block*));
+        _masks = (ulong*)NativeMemory.AllocZeroed((nuint)_pageCount, sizeof(ulong));
+        _pages = (Block**)NativeMemory.AllocZeroed((nuint)_pageCount, (nuint)sizeof(Block*));
+    }
+
+    /// <summary>CPUs of the machine.</summary>
+    public int CpuCount => _owners;
+
+    /// <summary>Blocks decoded since the start.</summary>
+    public long Decoded { get; private set; }
+
+    /// <summary>Pages whose code was thrown away because somebody wrote there.</summary>
+    public long Invalidations { get; private set; }
+
+    /// <summary>A CPU joins the machine.</summary>
+    public void Join(SoftwareCpu cpu)
+    {
+        _cpus.Add(cpu);
+        _owners++;
+    }
+
+    /// <summary>A CPU leaves; the last one frees the memory.</summary>
+    public void Leave(SoftwareCpu cpu)
+    {
+        _cpus.Remove(cpu);
+        if (--_owners == 0)
+            Dispose();
+    }
+
+    /// <summary>A number that no CPU has used for its mappings before.</summary>
+    public ulong NextGeneration() => ++_generation;
+
+    /// <summary>Whether stores to the RAM page at this physical address are watched.</summary>
+    public bool IsWatched(ulong physicalPage) =>
+        _memory.TryTranslate(physicalPage, MemoryLayout.PageSize, out ulong offset) && _masks[offset >> PageShift] != 0;
+
+    /// <summary>The block that was decoded from this place, or null. Its bytes are compared, so that writes by devices are seen.</summary>
+    public Block* Find(ulong ram, uint mode)
+    {
+        for (Block* block = _buckets[Bucket(ram, mode)]; block != null; block = block->NextInBucket)
+        {
+            if (block->Ram != ram || block->Mode != mode)
+                continue;
+            if (IsUnchanged(block))
+                return block;
+            KillPage(ram >> PageShift);
+            return null;
+        }
+
+        return null;
+    }
+
+    /// <summary>Room for a block; may throw all blocks away, so never while one executes.</summary>
+    public Block* Allocate(int ops, int bytes)
+    {
+        int size = Block.Size(ops, bytes);
+        if (_chunks.Count == 0 || _used + size > ChunkBytes)
+        {
+            if (_chunks.Count > 0 && ++_chunk == MaximumChunks)
+                Clear();
+            if (_chunk == _chunks.Count)
+                _chunks.Add((nint)NativeMemory.AlignedAlloc(ChunkBytes, 64));
+            _used = 0;
+        }
+
+        var block = (Block*)(_chunks[_chunk] + _used);
+        _used += size;
+        return block;
+    }
+
+    /// <summary>Takes in a block whose fields are filled.</summary>
+    public void Insert(Block* block, ulong physicalPage)
+    {
+        Decoded++;
+        ulong page = block->Ram >> PageShift;
+        if (_masks[page] == 0)
+        {
+            foreach (SoftwareCpu cpu in _cpus)
+                cpu.WatchPage(physicalPage);
+        }
+
+        int start = (int)(block->Ram & (MemoryLayout.PageSize - 1));
+        _masks[page] |= Mask(start, block->Bytes);
+        block->NextInPage = _pages[page];
+        _pages[page] = block;
+        ref Block* bucket = ref _buckets[Bucket(block->Ram, block->Mode)];
+        block->NextInBucket = bucket;
+        bucket = block;
+    }
+
+    /// <summary>A CPU has written to RAM the slow way, within one page.</summary>
+    public void Written(ulong ram, uint length)
+    {
+        ulong page = ram >> PageShift;
+        if (_masks[page] != 0 && (_masks[page] & Mask((int)(ram & (MemoryLayout.PageSize - 1)), (int)length)) != 0)
+            KillPage(page);
+    }
+
+    /// <summary>Somebody has written to RAM anywhere.</summary>
+    public void WrittenRange(ulong ram, ulong length)
+    {
+        if (length == 0)
+            return;
+        ulong last = Math.Min((ram + length - 1) >> PageShift, _pageCount - 1);
+        for (ulong page = ram >> PageShift; page <= last; page++)
+        {
+            if (_masks[page] != 0)
+                KillPage(page);
+        }
+    }
+
+    /// <summary>Throws everything away.</summary>
+    public void Clear()
+    {
+        NativeMemory.Clear(_buckets, (nuint)(Buckets * sizeof(Block*)));
+        for (ulong page = 0; page < _pageCount; page++)
+        {
+            // Reading only: the tables of pages without code stay untouched by the host.
+            if (_masks[page] != 0)
+            {
+                _masks[page] = 0;
+                _pages[page] = null;
+            }
+        }
+
+        _chunk = 0;
+        _used = 0;
+        foreach (SoftwareCpu cpu in _cpus)
+            cpu.NewGeneration();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (nint chunk in _chunks)
+            NativeMemory.AlignedFree((void*)chunk);
+        _chunks.Clear();
+        NativeMemory.Free(_buckets);
+        NativeMemory.Free(_masks);
+        NativeMemory.Free(_pages);
+    }
+
+    private static uint Bucket(ulong ram, uint mode) => (uint)(((ram * 0x9E37_79B9_7F4A_7C15) >> 40) ^ (mode * 0x9E37)) & (Buckets - 1);
+
+    /// <summary>One bit for each 64 bytes that a range touches.</summary>
+    private static ulong Mask(int start, int length)
+    {
+        int first = start >> GranuleShift;
+        int last = Math.Min((start + Math.Max(length, 1) - 1) >> GranuleShift, 63);
+        return (ulong.MaxValue << first) & (ulong.MaxValue >> (63 - last));
+    }
+
+    private bool IsUnchanged(Block* block)
+    {
+        var code = new ReadOnlySpan<byte>(Block.Code(block), block->Bytes);
+        int onFirst = (int)Math.Min(MemoryLayout.PageSize - (block->Ram & (MemoryLayout.PageSize - 1)), (ulong)code.Length);
+        if (!code[..onFirst].SequenceEqual(new ReadOnlySpan<byte>(_memory.HostBase + block->Ram, onFirst)))
+            return false;
+        return onFirst == code.Length
+            || code[onFirst..].SequenceEqual(new ReadOnlySpan<byte>(_memory.HostBase + block->SecondPage, code.Length - onFirst));
+    }
+
+    private void KillPage(ulong page)
+    {
+        Invalidations++;
+        Block* next;
+        for (Block* block = _pages[page]; block != null; block = next)
+        {
+            next = block->NextInPage;
+            Unlink(block);
+            block->Ram = ulong.MaxValue;
+            Op* op = Block.FirstOp(block);
+            for (int i = 0; i < block->Ops; i++)
+                op[i].Execute = &Integer.BlockEnds.Dead;
+        }
+
+        _pages[page] = null;
+        _masks[page] = 0;
+        foreach (SoftwareCpu cpu in _cpus)
+            cpu.NewGeneration();
+    }
+
+    private void Unlink(Block* block)
+    {
+        Block** place = _buckets + Bucket(block->Ram, block->Mode);
+        while (*place != block)
+            place = &(*place)->NextInBucket;
+        *place = block->NextInBucket;
+    }
+}
