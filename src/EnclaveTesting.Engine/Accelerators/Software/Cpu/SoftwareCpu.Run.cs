@@ -76,6 +76,13 @@ internal sealed unsafe partial class SoftwareCpu
         Interlocked.Exchange(ref _limit, long.MinValue);
     }
 
+    /// <summary>A non-maskable interrupt is pending. On the machine's thread.</summary>
+    public void RequestNmi()
+    {
+        State->NmiPending = 1;
+        LookForInterrupts();
+    }
+
     /// <summary>Ends the block behind an op, without a link: for what may have changed mode, mappings or interrupts.</summary>
     internal bool EndBlock(Op* op)
     {
