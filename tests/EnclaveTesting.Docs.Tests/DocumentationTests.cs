@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 namespace EnclaveTesting.Docs.Tests;
 
 /// <summary>
-/// Keeps the pages true: every C# block is a region of a test in this project, word for word. The region is the original: after changing
+/// Keeps the pages true: every C# block is a region of a test, word for word. The region is the original: after changing
 /// one, run these tests with ENCLAVE_REFRESH_DOCS=true, and the pages are written anew.
 /// </summary>
 public partial class DocumentationTests
@@ -38,14 +38,26 @@ public partial class DocumentationTests
     [MemberData(nameof(Pages))]
     public void Links_of_a_page_lead_somewhere(string page)
     {
-        string folder = Path.GetDirectoryName(Repository.PathOf(page))!;
+        string path = Repository.PathOf(page), text = File.ReadAllText(path);
 
-        LocalLink().Matches(File.ReadAllText(Repository.PathOf(page))).Select(match => match.Groups["file"].Value)
-            .Where(file => !Path.Exists(Path.Combine(folder, file))).Should().BeEmpty();
+        LocalLink().Matches(text).Where(link => !LeadsSomewhere(path, link.Groups["file"].Value, link.Groups["heading"].Value)).Select(link => link.Value).Should().BeEmpty();
     }
 
-    [GeneratedRegex(@"\]\((?!https?://)(?<file>[^)#\s]+)(#[^)]*)?\)")]
+    private static bool LeadsSomewhere(string page, string file, string heading)
+    {
+        string target = file.Length == 0 ? page : Path.Combine(Path.GetDirectoryName(page)!, file);
+        return Path.Exists(target) && (heading.Length == 0 || Heading().Matches(File.ReadAllText(target)).Any(it => Anchor(it.Groups["text"].Value) == heading));
+    }
+
+    /// <summary>What a heading is called in an address: small letters, digits and dashes.</summary>
+    private static string Anchor(string heading) =>
+        string.Concat(heading.ToLowerInvariant().Where(c => char.IsLetterOrDigit(c) || c is ' ' or '-').Select(c => c == ' ' ? '-' : c));
+
+    [GeneratedRegex(@"\]\((?!https?://)(?<file>[^)#\s]*)(#(?<heading>[^)]*))?\)")]
     private static partial Regex LocalLink();
+
+    [GeneratedRegex("^#+ (?<text>.+)$", RegexOptions.Multiline)]
+    private static partial Regex Heading();
 
     [GeneratedRegex("^<!-- region: (?<name>.+) -->$")]
     private static partial Regex Marker();
@@ -62,7 +74,7 @@ public partial class DocumentationTests
                 continue;
             Match marker = Marker().Match(i > 0 ? lines[i - 1] : "");
             if (!marker.Success || !Repository.Regions.TryGetValue(marker.Groups["name"].Value, out string? region))
-                throw new InvalidDataException($"{page}, line {i + 1}: before a C# block stands a line such as <!-- region: File.cs name -->, and that region is in tests/EnclaveTesting.Docs.Tests.");
+                throw new InvalidDataException($"{page}, line {i + 1}: before a C# block stands a line such as <!-- region: File.cs name -->, and that region is in a test.");
             result.Append(region);
             while (lines[i + 1] != "```")
                 i++;

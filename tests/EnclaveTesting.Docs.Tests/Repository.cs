@@ -14,8 +14,9 @@ internal static class Repository
         .. Find("src", "PACKAGE.md", SearchOption.AllDirectories),
     ];
 
-    /// <summary>The regions of this project's files, by <c>File.cs name</c>, without their indentation.</summary>
-    public static IReadOnlyDictionary<string, string> Regions { get; } = Find("tests/EnclaveTesting.Docs.Tests", "*.cs", SearchOption.TopDirectoryOnly)
+    /// <summary>The regions of this project's files, and of the tests that need a container engine, by <c>File.cs name</c>, without their indentation.</summary>
+    public static IReadOnlyDictionary<string, string> Regions { get; } = ((string[])["tests/EnclaveTesting.Docs.Tests", "tests/EnclaveTesting.Testcontainers.Tests"])
+        .SelectMany(folder => Find(folder, "*.cs", SearchOption.TopDirectoryOnly))
         .SelectMany(file => RegionsOf(Path.GetFileName(file), File.ReadAllLines(PathOf(file))))
         .ToDictionary();
 

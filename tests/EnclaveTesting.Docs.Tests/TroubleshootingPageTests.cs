@@ -1,0 +1,34 @@
+using EnclaveTesting.Engine.Accelerators;
+
+namespace EnclaveTesting.Docs.Tests;
+
+/// <summary>The code of docs/troubleshooting.md.</summary>
+public class TroubleshootingPageTests
+{
+    #region accelerator
+    [Fact]
+    public void What_this_machine_can_run()
+    {
+        string? whyNot = AcceleratorSupport.WhyNot(Accelerator.Kvm);            // null, or the reason and how to mend it
+
+        (whyNot is null || whyNot.Length > 0).Should().BeTrue();
+    }
+    #endregion
+
+    #region not_ready
+    [Fact]
+    public async Task An_enclave_that_does_not_become_ready()
+    {
+        await using Enclave enclave = new EnclaveBuilder()
+            .WithImage("hello.eif")
+            .WithParent(parent => parent.Port(9001).Expect("ready\n"))
+            .WaitFor(Wait.ForHeartbeat().And(Wait.ForPort(1234)))               // nobody listens there
+            .WithStartupTimeout(TimeSpan.FromSeconds(3))
+            .Build();
+
+        var exception = await Assert.ThrowsAsync<EnclaveBootException>(() => enclave.StartAsync());
+
+        exception.Message.Should().Contain("[came]    the heartbeat").And.Contain("[missing] port 1234 of the enclave");
+    }
+    #endregion
+}
