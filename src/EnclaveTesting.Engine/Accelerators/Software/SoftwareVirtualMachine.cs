@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
 using EnclaveTesting.Engine.Accelerators.Software.Chipset;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu;
 using EnclaveTesting.Engine.Boot;
@@ -42,8 +44,13 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
         _clock = virtualTime ? new VirtualClock(CountRetired) : new HostClock();
         _clock.DeadlineMovedForward = () => _cpus[_running].Cpu.RaiseAttention();
         _chipset = new SoftwareChipset(configuration, bus, _clock, this, _unimplemented);
+        ulong seed = configuration.Seed ?? BinaryPrimitives.ReadUInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(ulong)));
         for (int i = 0; i < _cpus.Length; i++)
+        {
             _cpus[i] = new VirtualCpu(new SoftwareCpu(i, configuration.Memory, _chipset, i == 0 ? null : _cpus[0].Cpu));
+            _cpus[i].Cpu.SeedRandom(seed + ((ulong)i << 56));
+        }
+
         _thread = new Thread(Loop) { IsBackground = true, Name = "enclave machine" };
     }
 
