@@ -19,8 +19,8 @@ internal sealed class BuildCommand
     private readonly Option<string[]> _ramdisks = new("--ramdisk") { Description = "A ramdisk; repeat for more. The first is the boot ramdisk (PCR1), the others are the application (PCR2)." };
     private readonly RootFileSystemOptions _root = new();
     private readonly Option<EifArchitecture> _architecture = new("--arch") { Description = "x86_64 or aarch64.", CustomParser = ParseArchitecture, DefaultValueFactory = _ => EifArchitecture.X86_64 };
-    private readonly Option<long> _memory = new("--memory") { Description = "Default memory in MiB.", DefaultValueFactory = _ => EifBuilder.DefaultMemory / BytesPerMebibyte };
-    private readonly Option<long> _cpus = new("--cpus") { Description = "Default number of vCPUs.", DefaultValueFactory = _ => EifBuilder.DefaultCpus };
+    private readonly Option<long> _memory = new("--memory") { Description = "Default memory in MiB.", DefaultValueFactory = _ => EifBuilder.DefaultMemory / BytesPerMebibyte, CustomParser = Positive("--memory") };
+    private readonly Option<long> _cpus = new("--cpus") { Description = "Default number of vCPUs.", DefaultValueFactory = _ => EifBuilder.DefaultCpus, CustomParser = Positive("--cpus") };
     private readonly Option<string?> _name = new("--name") { Description = "Name of the image; by default that of the output file." };
     private readonly Option<string> _version = new("--version") { Description = "Version of the image.", DefaultValueFactory = _ => "1.0" };
     private readonly Option<string?> _metadata = new("--metadata") { Description = "Your own metadata: a JSON object, or the path of a file with one." };
@@ -54,18 +54,12 @@ internal sealed class BuildCommand
             if (result.GetResult(self._ramdisks) is not null == self._root.IsGiven(result))
                 result.AddError("Give either --ramdisk, or --root or --oci.");
         });
-        foreach (var option in (Option<long>[])[self._memory, self._cpus])
-        {
-            option.Validators.Add(result =>
-            {
-                if (result.Tokens.Count > 0 && result.GetValueOrDefault<long>() is < 1 or > long.MaxValue / BytesPerMebibyte)
-                    result.AddError($"{option.Name} wants a positive number.");
-            });
-        }
-
         command.SetAction(self.RunAsync);
         return command;
     }
+
+    private static Func<ArgumentResult, long> Positive(string option) =>
+        NumberParser.Of<long>(value => value is >= 1 and <= long.MaxValue / BytesPerMebibyte, $"{option} wants a positive number.");
 
     private static EifArchitecture ParseArchitecture(ArgumentResult result)
     {

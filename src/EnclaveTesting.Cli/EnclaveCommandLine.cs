@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Eif;
 
 namespace EnclaveTesting.Cli;
@@ -12,10 +13,15 @@ namespace EnclaveTesting.Cli;
 internal static class EnclaveCommandLine
 {
     /// <summary>Runs the tool; the entry for Program and for tests.</summary>
+    /// <param name="args">The command line.</param>
+    /// <param name="output">Takes results.</param>
+    /// <param name="error">Takes status and errors.</param>
+    /// <param name="openOutput">The same place as output, for bytes.</param>
+    /// <param name="cancellationToken">Interrupts, as Ctrl-C does.</param>
     /// <returns>The process's exit code.</returns>
-    public static async Task<int> RunAsync(string[] args, TextWriter output, TextWriter error, CancellationToken cancellationToken = default)
+    public static async Task<int> RunAsync(string[] args, TextWriter output, TextWriter error, Func<Stream> openOutput, CancellationToken cancellationToken = default)
     {
-        var context = new CommandContext(output, error);
+        var context = new CommandContext(output, error, openOutput);
         var result = CreateRoot(context).Parse(args);
         if (result.Action is ParseErrorAction)
         {
@@ -38,7 +44,7 @@ internal static class EnclaveCommandLine
         {
             return await FailAsync(error, ExitCode.BadImage, exception.Message).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or AcceleratorUnavailableException)
         {
             return await FailAsync(error, ExitCode.Environment, exception.Message).ConfigureAwait(false);
         }
@@ -55,9 +61,11 @@ internal static class EnclaveCommandLine
         """)
     {
         DescribeCommand.Create(context),
+        RunCommand.Create(context),
         BuildCommand.Create(context),
         SignCommand.Create(context),
         ExtractCommand.Create(context),
+        DoctorCommand.Create(context),
     };
 
     private static string CommandPath(this ParseResult result) => string.Concat(Names(result.CommandResult).Reverse().Select(name => name + " "));

@@ -24,8 +24,11 @@ internal static class ExitCode
     /// <summary>Ctrl-C.</summary>
     public const int Interrupted = 130;
 
+    /// <summary>Nobody reads standard output any more: 128 and the number of SIGPIPE, as a shell has it.</summary>
+    public const int OutputClosed = 141;
+
     /// <summary>For the help text.</summary>
     public const string Help = """
-        Exit codes: 0 done; 1 the image is bad (damaged, not an EIF, signature does not hold); 2 wrong usage; 3 a file, device or permission is missing; 4 the enclave failed; 5 timed out; 130 interrupted.
+        Exit codes: 0 done; 1 the image is bad (damaged, not an EIF, signature does not hold); 2 wrong usage; 3 a file, device or permission is missing; 4 the enclave failed; 5 timed out; 130 interrupted; 141 standard output was closed.
         """;
 }

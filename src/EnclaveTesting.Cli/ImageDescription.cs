@@ -61,16 +61,7 @@ internal sealed class ImageDescription
     /// <summary>Writes for people; colours only on a terminal.</summary>
     public void WriteTo(TextWriter output)
     {
-        var destination = new AnsiConsoleOutput(output);
-        var console = AnsiConsole.Create(new AnsiConsoleSettings
-        {
-            Out = destination,
-            Ansi = destination.IsTerminal ? AnsiSupport.Detect : AnsiSupport.No,
-            ColorSystem = destination.IsTerminal ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
-        });
-
-        // A PCR has 96 digits; broken over lines it could not be copied.
-        console.Profile.Width = 4096;
+        var console = Terminal.Create(output);
         Line(console, "Image", _image.Name);
         Line(console, "Version", $"EIF {_image.Version}, {ArchitectureName(_image.Architecture)}");
         Line(console, "Defaults", $"{_image.DefaultMemory / (1024.0 * 1024.0):0.##} MiB, {_image.DefaultCpus} CPUs");

@@ -1,3 +1,3 @@
 using EnclaveTesting.Cli;
 
-return await EnclaveCommandLine.RunAsync(args, Console.Out, Console.Error).ConfigureAwait(false);
+return await EnclaveCommandLine.RunAsync(args, Console.Out, Console.Error, StandardOutput.Open).ConfigureAwait(false);

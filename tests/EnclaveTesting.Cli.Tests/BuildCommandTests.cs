@@ -168,6 +168,7 @@ public sealed class BuildCommandTests : IDisposable
     [InlineData("belong together", "--ramdisk", "r", "--private-key", "k")]
     [InlineData("--arch wants", "--ramdisk", "r", "--arch", "mips")]
     [InlineData("--memory wants a positive number.", "--ramdisk", "r", "--memory", "0")]
+    [InlineData("--cpus wants a positive number.", "--ramdisk", "r", "--cpus", "many")]
     [InlineData("--metadata", "--ramdisk", "r", "--metadata", "{")]
     public async Task Wrong_usage_is_told(string message, params string[] args)
     {

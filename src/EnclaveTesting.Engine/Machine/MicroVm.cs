@@ -195,6 +195,21 @@ public sealed class MicroVm : IAsyncDisposable
 
     private void Finish(VmExit exit)
     {
+        try
+        {
+            exit = Conclude(exit);
+        }
+        catch (Exception exception)
+        {
+            // On a thread of the pool this would end the process, and whoever waits for the machine would never know.
+            exit = new VmExit(VmExitReason.HypervisorError, $"{exit.Detail} The machine's end failed: {exception}");
+        }
+
+        _exited.TrySetResult(exit);
+    }
+
+    private VmExit Conclude(VmExit exit)
+    {
         // Start holds this lock while it makes the threads that are waited for.
         lock (_lifecycle)
         {
@@ -202,11 +217,11 @@ public sealed class MicroVm : IAsyncDisposable
             _machine.Join();
         }
 
+        _bus.Run(() => _devices.Vsock.MachineEnded(exit.Detail));
         // Where a guest was when it was stopped is what the author of a hanging test wants to know.
         if (exit.Registers is null && _machine.TryReadRegisters(0, out CpuRegisters registers, out _))
             exit = exit with { Cpu = 0, Registers = registers };
-        _bus.Run(() => _devices.Vsock.MachineEnded(exit.Detail));
         MicroVmLog.Ended(_log, _name, exit.Reason, exit.Detail);
-        _exited.TrySetResult(exit);
+        return exit;
     }
 }

@@ -1,0 +1,60 @@
+using System.Diagnostics;
+
+namespace EnclaveTesting.Cli.Tests;
+
+/// <summary>The tool in a process of its own, as a person runs it.</summary>
+internal sealed class ToolProcess : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly Process _process;
+
+    private ToolProcess(Process process)
+    {
+        _process = process;
+        Error = process.StandardError.ReadToEndAsync();
+    }
+
+    /// <summary>The built tool.</summary>
+    public static string Path => System.IO.Path.Combine(AppContext.BaseDirectory, "enclave.dll");
+
+    public int Id => _process.Id;
+
+    public StreamReader Output => _process.StandardOutput;
+
+    public Task<string> Error { get; }
+
+    public static ToolProcess Start(params string[] args) => Run("dotnet", [Path, .. args]);
+
+    /// <summary>Starts another program, such as a shell that starts the tool.</summary>
+    public static ToolProcess Run(string program, params string[] args) =>
+        new(Process.Start(new ProcessStartInfo(program, args) { RedirectStandardOutput = true, RedirectStandardError = true })!);
+
+    public async Task SignalAsync(string signal)
+    {
+        using var kill = Process.Start("kill", [signal, Id.ToString()]);
+        await kill.WaitForExitAsync();
+        kill.ExitCode.Should().Be(0);
+    }
+
+    public async Task<int> ExitAsync()
+    {
+        await _process.WaitForExitAsync().WaitAsync(Patience);
+        return _process.ExitCode;
+    }
+
+    public async Task<string> ReadUntilAsync(string text)
+    {
+        string all = "";
+        while (!all.Contains(text, StringComparison.Ordinal))
+            all += await Output.ReadLineAsync().WaitAsync(Patience) is { } line ? line + "\n" : throw new EndOfStreamException($"The output ended without \"{text}\": {all}");
+        return all;
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+            _process.Kill(entireProcessTree: true);
+        _process.Dispose();
+    }
+}

@@ -1,0 +1,77 @@
+using System.Text.Json;
+
+namespace EnclaveTesting.Cli.Tests;
+
+/// <summary>What needs a real process: signals, closed pipes, another user.</summary>
+public sealed class ToolProcessTests : IDisposable
+{
+    private readonly TemporaryDirectory _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [UnixFact]
+    public async Task Ctrl_C_stops_the_enclave_and_leaves_a_report()
+    {
+        using var tool = ToolProcess.Start("run", Guest.Write(_directory, "hello"), "--accelerator", Guest.Accelerator, "--json");
+        await tool.ReadUntilAsync("parent: port 9001 refused");
+        await tool.SignalAsync("-INT");
+        string rest = await tool.Output.ReadToEndAsync();
+
+        (await tool.ExitAsync()).Should().Be(ExitCode.Interrupted);
+        using var report = JsonDocument.Parse(rest.TrimEnd('\n').Split('\n')[^1]);
+        report.RootElement.GetProperty("outcome").GetString().Should().Be("interrupted");
+        (await tool.Error).Should().Contain("enclave: interrupted").And.Contain("Stopped: The host stopped the machine.").And.NotContain("   at ");
+    }
+
+    [UnixFact]
+    public async Task Ctrl_C_stops_it_though_nobody_reads()
+    {
+        // The console of a guest that never stops printing, into a pipe that nobody empties.
+        using var tool = ToolProcess.Start("run", Guest.Write(_directory, "mmio-fuzz"), "--accelerator", Guest.Accelerator, "--cmdline", "iterations=1000000000", "--json");
+        await tool.ReadUntilAsync("fuzz: seed");
+        await tool.SignalAsync("-INT");
+        (await tool.ExitAsync()).Should().Be(ExitCode.Interrupted);
+    }
+
+    [UnixFact]
+    public async Task A_reader_that_goes_away_ends_it_quietly()
+    {
+        string image = Guest.Write(_directory, "hello");
+        using var shell = ToolProcess.Run("bash", "-c", $"dotnet '{ToolProcess.Path}' run '{image}' --accelerator {Guest.Accelerator} --json | head -n 1; echo \"${{PIPESTATUS[0]}}\"");
+        string output = await shell.Output.ReadToEndAsync();
+
+        await shell.ExitAsync();
+        output.Should().Be($"hello: enclave guest starting\r\n{ExitCode.OutputClosed}\n");
+        (await shell.Error).Should().MatchRegex(@"\A(enclave: (kvm|software) because .*\n)?(enclave: heartbeat after .*\n)?\z");
+    }
+
+    [UnixFact]
+    public async Task A_file_gets_everything_where_it_stands()
+    {
+        string image = Guest.Write(_directory, "hello"), file = _directory["out"];
+        using var shell = ToolProcess.Run("bash", "-c", $"(echo before; dotnet '{ToolProcess.Path}' run '{image}' --accelerator {Guest.Accelerator} --until heartbeat --json; echo after) > '{file}'");
+        await shell.ExitAsync();
+        string[] lines = await File.ReadAllLinesAsync(file);
+        lines[0].Should().Be("before");
+        lines[1].Should().Be("hello: enclave guest starting");
+        lines[^2].Should().StartWith("{\"image\":");
+        lines[^1].Should().Be("after");
+    }
+
+    [UnprivilegedFact]
+    [System.Runtime.Versioning.SupportedOSPlatform("linux")]
+    public async Task Without_permission_it_says_how_to_get_it()
+    {
+        string image = Guest.Write(_directory, "hello");
+        foreach (string path in new[] { _directory[""], image })
+            File.SetUnixFileMode(path, File.GetUnixFileMode(path) | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+
+        using var run = ToolProcess.Run("setpriv", [.. UnprivilegedFactAttribute.Prefix, "dotnet", ToolProcess.Path, "run", image, "--accelerator", "kvm"]);
+        using var doctor = ToolProcess.Run("setpriv", [.. UnprivilegedFactAttribute.Prefix, "dotnet", ToolProcess.Path, "doctor"]);
+
+        (await run.ExitAsync()).Should().Be(ExitCode.Environment);
+        (await run.Error).Should().Be("enclave: open(\"/dev/kvm\") failed: Permission denied (errno 13). Add yourself to the device's group and log in again: sudo usermod -aG kvm $USER\n");
+        (await doctor.ExitAsync()).Should().BeOneOf(ExitCode.Ok, ExitCode.Environment);
+        (await doctor.Output.ReadToEndAsync()).Should().MatchRegex("warning +KVM +nobody may not open /dev/kvm, which belongs to ").And.MatchRegex("(sudo usermod -aG [a-z]+ nobody|--group-add)");
+    }
+}
