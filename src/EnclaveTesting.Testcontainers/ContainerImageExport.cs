@@ -13,6 +13,9 @@ namespace EnclaveTesting.Testcontainers;
 /// <summary>Gets a container image out of the container engine and makes an enclave image of it.</summary>
 internal sealed class ContainerImageExport(IImage image, ContainerImageOptions options)
 {
+    // What the guest kit's kernel runs, whatever the engine's own machine is.
+    private const string Platform = "linux/amd64";
+
     private static readonly JsonSerializerOptions Json = new() { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
 
     public async Task<EifBuilder> RunAsync(CancellationToken cancellationToken)
@@ -73,7 +76,7 @@ internal sealed class ContainerImageExport(IImage image, ContainerImageOptions o
         try
         {
             var progress = new Progress<JSONMessage>();
-            await client.Images.CreateImageAsync(new ImagesCreateParameters { FromImage = name }, null, progress, cancellationToken).ConfigureAwait(false);
+            await client.Images.CreateImageAsync(new ImagesCreateParameters { FromImage = name, Platform = Platform }, null, progress, cancellationToken).ConfigureAwait(false);
             return await client.Images.InspectImageAsync(name, cancellationToken).ConfigureAwait(false);
         }
         catch (DockerApiException exception)
