@@ -76,6 +76,7 @@ internal sealed unsafe class BlockDecoder
                 op->Length = (byte)Math.Max(instruction.Length, 1);
                 bytes += op->Length;
                 ended = OpBuilder.Build(op, instruction, start, mode, rip, _table);
+                lastOne |= _table.EndsBlock(instruction.Code);
                 count++;
             }
 

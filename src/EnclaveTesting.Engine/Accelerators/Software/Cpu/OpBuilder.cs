@@ -9,7 +9,7 @@ internal static unsafe class OpBuilder
 {
     private const int PrefixRex = 0x40, EscapeTwoBytes = 0x0F;
 
-    /// <summary>Fills an op whose <see cref="Op.Offset"/> and <see cref="Op.Length"/> are set. True: the block ends with it.</summary>
+    /// <summary>Fills an op whose <see cref="Op.Offset"/> and <see cref="Op.Length"/> are set. True: it never goes on to the next op.</summary>
     public static bool Build(Op* op, in Instruction instruction, byte* bytes, CpuMode mode, ulong blockRip, OpTable table)
     {
         Code code = instruction.Code;
@@ -50,7 +50,7 @@ internal static unsafe class OpBuilder
             return true;
         }
 
-        return instruction.FlowControl != FlowControl.Next || table.EndsBlock(code);
+        return instruction.FlowControl != FlowControl.Next && !table.EndsBlock(code);
     }
 
     /// <summary>The op at the end of a block that no jump ends.</summary>
