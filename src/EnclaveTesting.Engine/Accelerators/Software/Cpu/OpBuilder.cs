@@ -175,9 +175,9 @@ internal static unsafe class OpBuilder
         {
             if (instruction.GetOpKind(i) != OpKind.Register)
                 continue;
-            int size = instruction.GetOpRegister(i).GetSize();
-            any |= instruction.GetOpRegister(i).IsGPR8();
-            otherTarget |= i == 0 && size > 1;
+            Register register = instruction.GetOpRegister(i);
+            any |= register is Register.AH or Register.CH or Register.DH or Register.BH;
+            otherTarget |= i == 0 && register.GetSize() > 1;
         }
 
         if (!any)
