@@ -26,6 +26,7 @@ public class HelloTests : EnclaveTestBase<Hello>
         Assert.That(await client.SendAsync("connect 7000"), Is.EqualTo("ok"));
 
         await Enclave.Console.WaitForLineAsync("hello from the parent");
+        Enclave.Parent.AssertReceived(7000, "hello from enclave\n");
         await Enclave.Parent.VerifyAllAsync();
     }
 

@@ -10,9 +10,9 @@ public class ParentTests(Hello enclave)
         (await client.SendAsync("connect 7000", TestContext.Current.CancellationToken)).Should().Be("ok");
 
         await enclave.Console.WaitForLineAsync("hello from the parent", cancellationToken: TestContext.Current.CancellationToken);
-        await enclave.Parent.VerifyAllAsync();
+        await enclave.Parent.Should().HaveMetItsExpectationsAsync();
     }
 
     [EnclaveFact]
-    public void Sends_its_heartbeat() => enclave.Parent.HasHeartbeat.Should().BeTrue();
+    public void Sends_its_heartbeat() => enclave.Should().HaveSentHeartbeat().And.BeRunning();
 }
