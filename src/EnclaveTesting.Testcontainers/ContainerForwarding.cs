@@ -13,11 +13,13 @@ public static class ContainerForwarding
     /// <param name="port">The parent's port.</param>
     /// <param name="container">The container; starting and disposing it is the caller's business.</param>
     /// <param name="containerPort">The port inside the container, which has to be bound: WithPortBinding(80, true).</param>
-    public static ParentPort ForwardTo(this ParentPort port, IContainer container, ushort containerPort)
+    public static ParentPort ForwardTo(this ParentPort port, IContainer container, int containerPort)
     {
         ArgumentNullException.ThrowIfNull(port);
         ArgumentNullException.ThrowIfNull(container);
-        return port.ForwardTo(() => Find(container, containerPort));
+        ArgumentOutOfRangeException.ThrowIfLessThan(containerPort, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(containerPort, IPEndPoint.MaxPort);
+        return port.ForwardTo(() => Find(container, (ushort)containerPort));
     }
 
     private static DnsEndPoint Find(IContainer container, ushort containerPort)
