@@ -255,6 +255,7 @@ public sealed class Enclave : IAsyncDisposable
             Nsm = _options.Nsm,
             Capture = Capture,
             Time = _options.Time,
+            TimeProvider = _options.TimeOfDay,
             Seed = _options.Seed,
             LoggerFactory = _options.LoggerFactory,
         };

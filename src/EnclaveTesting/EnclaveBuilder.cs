@@ -99,6 +99,16 @@ public sealed class EnclaveBuilder
     /// <summary>Runs the enclave in the host's time (the default) or in virtual time, which only the software CPU has.</summary>
     public EnclaveBuilder WithTime(MachineTime time) => With(Options with { Time = time });
 
+    /// <summary>
+    /// Sets the clock behind the enclave's time of day: its real-time clock, and the time of its attestation documents and certificates.
+    /// By default the host's, or in virtual time a fixed one.
+    /// </summary>
+    public EnclaveBuilder WithTimeOfDay(TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(time);
+        return With(Options with { TimeOfDay = time });
+    }
+
     /// <summary>Makes what the enclave gets as random a function of a number.</summary>
     public EnclaveBuilder WithSeed(ulong seed) => With(Options with { Seed = seed });
 

@@ -29,6 +29,8 @@ internal sealed record EnclaveOptions
 
     public MachineTime Time { get; init; }
 
+    public TimeProvider? TimeOfDay { get; init; }
+
     public ulong? Seed { get; init; }
 
     public NsmOptions? Nsm { get; init; } = new();

@@ -2,6 +2,7 @@ using System.Formats.Asn1;
 using System.Formats.Cbor;
 using System.Numerics;
 using EnclaveTesting.Engine.Eif;
+using EnclaveTesting.Tests.Shared;
 
 namespace EnclaveTesting.Engine.Tests.Eif;
 

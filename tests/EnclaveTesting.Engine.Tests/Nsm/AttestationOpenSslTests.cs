@@ -4,7 +4,6 @@ using System.Globalization;
 using System.Numerics;
 using System.Security.Cryptography;
 using EnclaveTesting.Engine.Devices.Nsm;
-using EnclaveTesting.Engine.Tests.Eif;
 using EnclaveTesting.Tests.Shared;
 
 namespace EnclaveTesting.Engine.Tests.Nsm;

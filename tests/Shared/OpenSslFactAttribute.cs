@@ -1,6 +1,6 @@
 using System.ComponentModel;
 
-namespace EnclaveTesting.Engine.Tests.Eif;
+namespace EnclaveTesting.Tests.Shared;
 
 /// <summary>A test that runs openssl's command line; skipped where there is none.</summary>
 [AttributeUsage(AttributeTargets.Method)]

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace EnclaveTesting.Engine.Tests.Eif;
+namespace EnclaveTesting.Tests.Shared;
 
 internal static class OpenSsl
 {
