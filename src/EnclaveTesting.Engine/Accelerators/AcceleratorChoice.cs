@@ -41,7 +41,7 @@ internal sealed record AcceleratorChoice(IAccelerator Accelerator, string Reason
             case Accelerators.Accelerator.Software:
                 return new AcceleratorChoice(new SoftwareAccelerator(), reason);
             default:
-                return UseKvm("it is there");
+                return Choose(KvmProbe.Value);
         }
     }
 

@@ -1,5 +1,7 @@
 using EnclaveTesting.Engine.Accelerators.Software.Cpu.Integer;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu.Privileged;
+using EnclaveTesting.Engine.Accelerators.Software.Cpu.Simd;
+using EnclaveTesting.Engine.Accelerators.Software.Cpu.X87;
 
 namespace EnclaveTesting.Engine.Accelerators.Software.Cpu;
 
@@ -33,6 +35,8 @@ internal static class InstructionSet
         SegmentOps.Register(table);
         ControlTransfers.Register(table);
         InformationOps.Register(table);
+        SimdInstructions.Register(table);
+        X87Instructions.Register(table);
         return table;
     }
 }

@@ -11,7 +11,7 @@ internal static unsafe class MmxInstructions
         table.Add(Code.Emms, &Empty);
         table.Add(Code.Movd_mm_rm32, &MmxMoves.FromGeneral<uint>, &MmxMoves.Load<uint>);
         table.Add(Code.Movq_mm_rm64, &MmxMoves.FromGeneral<ulong>, &MmxMoves.Load<ulong>);
-        table.Add(Code.Movq_mm_mmm64, &MmxHandlers.Register<Moves.Whole>, &MmxMoves.Load<ulong>);
+        table.Add(Code.Movq_mm_mmm64, &MmxHandlers.Register<VectorMoves.Whole>, &MmxMoves.Load<ulong>);
         table.Add(Code.Movd_rm32_mm, &MmxMoves.ToGeneral<uint>, &MmxMoves.Store<uint>);
         table.Add(Code.Movq_rm64_mm, &MmxMoves.ToGeneral<ulong>, &MmxMoves.Store<ulong>);
         table.Add(Code.Movq_mmm64_mm, &MmxMoves.ToRm, &MmxMoves.Store<ulong>);

@@ -26,7 +26,5 @@ internal static unsafe class StateInstructions
         table.Add(Code.Xsavec64_mem, null, &XsaveHandlers.SaveCompacted<Yes>);
         table.Add(Code.Xrstor_mem, null, &XsaveHandlers.Restore<No>);
         table.Add(Code.Xrstor64_mem, null, &XsaveHandlers.Restore<Yes>);
-        table.Add(Code.Xgetbv, &XsaveHandlers.Get);
-        table.Add(Code.Xsetbv, &XsaveHandlers.Set);
     }
 }

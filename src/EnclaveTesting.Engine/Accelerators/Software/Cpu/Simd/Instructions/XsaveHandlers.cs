@@ -4,7 +4,7 @@ using V = System.Runtime.Intrinsics.Vector128<byte>;
 namespace EnclaveTesting.Engine.Accelerators.Software.Cpu.Simd;
 
 /// <summary>
-/// XSAVE, XSAVEOPT, XSAVEC, XRSTOR, XGETBV and XSETBV for the components x87 (0), SSE (1) and AVX (2) (SDM vol. 1, 13.7 to 13.10).
+/// XSAVE, XSAVEOPT, XSAVEC and XRSTOR for the components x87 (0), SSE (1) and AVX (2) (SDM vol. 1, 13.7 to 13.10).
 /// The modified optimisation is not used: what is asked for is written, unless it is in its initial configuration.
 /// </summary>
 internal static unsafe class XsaveHandlers
@@ -103,58 +103,8 @@ internal static unsafe class XsaveHandlers
         return true;
     }
 
-    /// <summary>XGETBV: XCR0, or which of its components are in use.</summary>
-    public static bool Get(SoftwareCpu cpu, Op* op)
-    {
-        CpuState* state = cpu.State;
-        if ((state->Cr4 & Cr4OsXsave) == 0)
-            return cpu.RaiseUndefined();
-        ulong value;
-        switch ((uint)state->Gpr[1])
-        {
-            case 0:
-                value = state->Xcr0;
-                break;
-            case 1:
-                value = state->Xcr0 & InUse(state);
-                break;
-            default:
-                return cpu.RaiseGeneralProtection();
-        }
-
-        state->Gpr[0] = (uint)value;
-        state->Gpr[2] = value >> 32;
-        return true;
-    }
-
-    /// <summary>XSETBV: XCR0 only.</summary>
-    public static bool Set(SoftwareCpu cpu, Op* op)
-    {
-        CpuState* state = cpu.State;
-        if ((state->Cr4 & Cr4OsXsave) == 0)
-            return cpu.RaiseUndefined();
-        ulong value = (uint)state->Gpr[0] | (state->Gpr[2] << 32);
-        bool valid = state->Cpl == 0 && (uint)state->Gpr[1] == 0 && (value & X87) != 0
-            && (value & ~SimdFeatures.StateComponents) == 0 && (value & (Sse | Avx)) != Avx;
-        if (!valid)
-            return cpu.RaiseGeneralProtection();
-        state->Xcr0 = value;
-        return true;
-    }
-
-    private static bool Check(SoftwareCpu cpu, Op* op, out ulong address, out ulong requested)
-    {
-        CpuState* state = cpu.State;
-        address = cpu.Address(op);
-        requested = ((uint)state->Gpr[0] | (state->Gpr[2] << 32)) & state->Xcr0;
-        if ((state->Cr4 & Cr4OsXsave) == 0)
-            return cpu.RaiseUndefined();
-        if ((state->Cr0 & Cr0TaskSwitched) != 0)
-            return cpu.RaiseDeviceNotAvailable();
-        return (address & 63) == 0 || cpu.RaiseGeneralProtection();
-    }
-
-    private static ulong InUse(CpuState* state)
+    /// <summary>XINUSE: the components that are not in their initial configuration.</summary>
+    public static ulong InUse(CpuState* state)
     {
         ulong used = 0;
         if (!IsX87Initial(state))
@@ -172,6 +122,18 @@ internal static unsafe class XsaveHandlers
         if (upper != V.Zero)
             used |= Avx;
         return used;
+    }
+
+    private static bool Check(SoftwareCpu cpu, Op* op, out ulong address, out ulong requested)
+    {
+        CpuState* state = cpu.State;
+        address = cpu.Address(op);
+        requested = ((uint)state->Gpr[0] | (state->Gpr[2] << 32)) & state->Xcr0;
+        if ((state->Cr4 & Cr4OsXsave) == 0)
+            return cpu.RaiseUndefined();
+        if ((state->Cr0 & Cr0TaskSwitched) != 0)
+            return cpu.RaiseDeviceNotAvailable();
+        return (address & 63) == 0 || cpu.RaiseGeneralProtection();
     }
 
     private static bool IsX87Initial(CpuState* state)

@@ -4,7 +4,7 @@ using V = System.Runtime.Intrinsics.Vector128<byte>;
 namespace EnclaveTesting.Engine.Accelerators.Software.Cpu.Simd;
 
 /// <summary>What moves into vector registers leave of the destination.</summary>
-internal static class Moves
+internal static class VectorMoves
 {
     /// <summary>Nothing.</summary>
     public readonly struct Whole : IVectorOp
