@@ -22,43 +22,35 @@ internal static class Comparison
     // Every run on each side warms the page cache for the next; the first are not counted.
     private const int WarmUp = 3;
 
-    public static async Task<int> RunAsync(string tool, int runs)
+    /// <summary>Compares.</summary>
+    /// <param name="runs">How often each side runs.</param>
+    /// <param name="tools">Builds of the tool: a .dll, or a program of its own.</param>
+    public static async Task<int> RunAsync(int runs, string[] tools)
     {
         string image = Path.Combine(Path.GetTempPath(), $"compare-{Environment.ProcessId}.eif");
         await File.WriteAllBytesAsync(image, HelloImage.Build());
         try
         {
-            Sample qemuLine = new(), qemuRss = new(), toolLine = new(), toolHeartbeat = new(), toolRss = new(), hereLine = new(), hereHeartbeat = new(), hereRss = new();
-            double firstLine = 0, firstHeartbeat = 0, firstRss = 0;
+            var qemu = new Side("QEMU process");
+            Side[] ours = [.. tools.Select(tool => new Side(tool.EndsWith(".dll", StringComparison.Ordinal) ? "enclave process" : "enclave process (native)"))];
+            var here = new Side("in a running process");
+            string first = "";
             for (int i = -WarmUp; i < runs; i++)
             {
-                (double line, double rss) = await RunQemuAsync();
-                (double ourLine, double ourHeartbeat, double ourRss) = await RunToolAsync(tool, image);
-                (double line1, double heartbeat1, double rss1) = await RunHereAsync(image);
+                (double Line, double? Heartbeat, double Rss) run = await RunQemuAsync();
+                qemu.Add(i, run);
+                for (int tool = 0; tool < tools.Length; tool++)
+                    ours[tool].Add(i, await RunToolAsync(tools[tool], image));
+                run = await RunHereAsync(image);
+                here.Add(i, run);
                 if (i == -WarmUp)
-                    (firstLine, firstHeartbeat, firstRss) = (line1, heartbeat1, rss1);
-                if (i < 0)
-                    continue;
-                qemuLine.Add(line);
-                qemuRss.Add(rss);
-                toolLine.Add(ourLine);
-                toolHeartbeat.Add(ourHeartbeat);
-                toolRss.Add(ourRss);
-                hereLine.Add(line1);
-                hereHeartbeat.Add(heartbeat1);
-                hereRss.Add(rss1);
+                    first = $"{run.Line:F1} and {run.Heartbeat:F1} ms, {run.Rss:F1} MiB";
             }
 
             Console.WriteLine($"{runs} runs each, in turns, {GuestMiB} MiB guests, {Environment.ProcessorCount} processors; median (lowest to highest)");
-            Console.WriteLine($"QEMU process, start to first line            ms  {qemuLine}");
-            Console.WriteLine($"QEMU process, peak RSS at that line          MiB {qemuRss}");
-            Console.WriteLine($"enclave process, start to first line         ms  {toolLine}");
-            Console.WriteLine($"enclave process, start to heartbeat          ms  {toolHeartbeat}");
-            Console.WriteLine($"enclave process, peak RSS                    MiB {toolRss}");
-            Console.WriteLine($"in a running process, create to first line   ms  {hereLine}   the first time {firstLine:F1}");
-            Console.WriteLine($"in a running process, create to heartbeat    ms  {hereHeartbeat}   the first time {firstHeartbeat:F1}");
-            Console.WriteLine($"in a running process, RSS it adds            MiB {hereRss}   the first time {firstRss:F1}");
-            Console.WriteLine($"ratios of medians to QEMU's: process {toolLine.Median / qemuLine.Median:F2} (time) {toolRss.Median / qemuRss.Median:F2} (memory); in process {hereLine.Median / qemuLine.Median:F2} (time) {hereRss.Median / qemuRss.Median:F2} (memory)");
+            foreach (Side side in (Side[])[qemu, .. ours, here])
+                side.Print(qemu);
+            Console.WriteLine($"the first start in this process: {first}");
             return 0;
         }
         finally
@@ -67,23 +59,24 @@ internal static class Comparison
         }
     }
 
-    private static async Task<(double Line, double Rss)> RunQemuAsync()
+    private static async Task<(double Line, double? Heartbeat, double Rss)> RunQemuAsync()
     {
         string[] arguments =
         [
             "-M", "microvm,accel=kvm", "-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio",
             "-m", GuestMiB.ToString(CultureInfo.InvariantCulture), "-kernel", HelloImage.Kernel(), "-append", "console=ttyS0",
         ];
-        return await RunProcessAsync("qemu-system-x86_64", arguments, async (process, _) =>
+        (double line, double peak) = await RunProcessAsync("qemu-system-x86_64", arguments, async (process, _) =>
         {
             double rss = PeakRss(process.Id);
             process.Kill();
             await process.WaitForExitAsync();
             return rss;
         });
+        return (line, null, peak);
     }
 
-    private static async Task<(double Line, double Heartbeat, double Rss)> RunToolAsync(string tool, string image)
+    private static async Task<(double Line, double? Heartbeat, double Rss)> RunToolAsync(string tool, string image)
     {
         double heartbeat = 0;
         string[] arguments = tool.EndsWith(".dll", StringComparison.Ordinal) ? [tool] : [];
@@ -121,7 +114,7 @@ internal static class Comparison
         }
     }
 
-    private static async Task<(double Line, double Heartbeat, double Rss)> RunHereAsync(string path)
+    private static async Task<(double Line, double? Heartbeat, double Rss)> RunHereAsync(string path)
     {
         double before = CurrentRss();
         long start = Stopwatch.GetTimestamp();
@@ -145,6 +138,31 @@ internal static class Comparison
 
     private static double StatusMiB(string path, string name) =>
         double.Parse(Regex.Match(File.ReadAllText(path), name + @":\s+(\d+) kB").Groups[1].Value, CultureInfo.InvariantCulture) / 1024;
+
+    /// <summary>The numbers of one side.</summary>
+    private sealed class Side(string name)
+    {
+        private readonly Sample _line = new(), _heartbeat = new(), _rss = new();
+
+        public void Add(int run, (double Line, double? Heartbeat, double Rss) numbers)
+        {
+            if (run < 0)
+                return;
+            _line.Add(numbers.Line);
+            _rss.Add(numbers.Rss);
+            if (numbers.Heartbeat is { } heartbeat)
+                _heartbeat.Add(heartbeat);
+        }
+
+        public void Print(Side other)
+        {
+            Console.WriteLine($"{name,-26} to the first line  ms  {_line}");
+            Console.WriteLine($"{"",-26} to the heartbeat   ms  {_heartbeat}");
+            Console.WriteLine($"{"",-26} resident memory    MiB {_rss}");
+            if (other != this)
+                Console.WriteLine($"{"",-26} ratio of medians: {_line.Median / other._line.Median:F2} of QEMU's time, {_rss.Median / other._rss.Median:F2} of its memory");
+        }
+    }
 
     private sealed class MarkedConsole(long start) : ISerialSink
     {

@@ -1,13 +1,13 @@
 using BenchmarkDotNet.Running;
 using EnclaveTesting.Benchmarks;
 
-// compare ENCLAVE_DLL [RUNS]   start to first console line and heartbeat, side by side with QEMU (see ../compare-qemu.sh)
+// compare RUNS TOOL...         start to first console line and heartbeat, side by side with QEMU (see ../compare-qemu.sh)
 // stop [RUNS]                  how long a stop takes from running, halted and spinning
 // anything else                BenchmarkDotNet's own options
 switch (args)
 {
-    case ["compare", var tool, .. var rest]:
-        return await Comparison.RunAsync(tool, rest.Length > 0 ? int.Parse(rest[0]) : 15);
+    case ["compare", var runs, .. var tools]:
+        return await Comparison.RunAsync(int.Parse(runs), tools);
     case ["stop"]:
         return await StopLatency.RunAsync(50);
     case ["stop", var count]:
