@@ -38,9 +38,11 @@ internal sealed unsafe class CpuBed : IDisposable
 
     public CpuRegisters Registers => Cpu.ReadRegisters();
 
-    /// <summary>The exception that a handler reported: vector, error code (or 0), RIP, CS, RFLAGS, RSP.</summary>
-    public (ulong Vector, ulong Error, ulong Rip, ulong Cs, ulong Flags, ulong Rsp, ulong Ss)? Fault =>
-        Read(Report) == 0 ? null : (Read(Report) - 1, Read(Report + 8), Read(Report + 16), Read(Report + 24), Read(Report + 32), Read(Report + 40), Read(Report + 48));
+    /// <summary>The exception that a handler reported, if one did.</summary>
+    public ReportedFault? Fault => Read(Report) == 0
+        ? null
+        : new ReportedFault(
+            Read(Report) - 1, Read(Report + 8), Read(Report + 16), Read(Report + 24), Read(Report + 32), Read(Report + 40), Read(Report + 48));
 
     public static byte[] Assemble(Action<Assembler> program, ulong address = Code, int bitness = 64)
     {
@@ -49,6 +51,16 @@ internal sealed unsafe class CpuBed : IDisposable
         var stream = new MemoryStream();
         assembler.Assemble(new StreamCodeWriter(stream), address);
         return stream.ToArray();
+    }
+
+    /// <summary>Expects that the last program ended in this exception.</summary>
+    public ReportedFault ExpectFault(ulong vector, ulong error, string because = "")
+    {
+        Fault.Should().NotBeNull(because);
+        ReportedFault fault = Fault!.Value;
+        fault.Vector.Should().Be(vector, because);
+        fault.Error.Should().Be(error, because);
+        return fault;
     }
 
     public ulong Read(ulong address)
@@ -67,7 +79,7 @@ internal sealed unsafe class CpuBed : IDisposable
     /// <summary>Runs a program at <see cref="Code"/>, which ends by HLT, and expects that it gets there without a fault.</summary>
     public CpuRegisters Run(Action<Assembler> program)
     {
-        RunUntilHalt(program);
+        RunUntilHalt(program, long.MaxValue / 4).Should().Be(CpuStop.Halted);
         Fault.Should().BeNull();
         return Registers;
     }

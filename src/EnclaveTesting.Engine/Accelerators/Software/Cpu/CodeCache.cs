@@ -10,7 +10,7 @@ namespace EnclaveTesting.Engine.Accelerators.Software.Cpu;
 internal sealed unsafe class CodeCache : IDisposable
 {
     private const int Buckets = 1 << 15;
-    private const int ChunkBytes = 1 << 21, MaximumChunks = 48;
+    private const int ChunkBytes = 1 << 21, MaximumChunks = 32;
     private const int PageShift = 12, GranuleShift = 6;
 
     private readonly GuestMemory _memory;

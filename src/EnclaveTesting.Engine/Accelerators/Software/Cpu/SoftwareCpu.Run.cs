@@ -15,6 +15,9 @@ internal sealed unsafe partial class SoftwareCpu
     /// <summary>The link of the jump that ended the block, or null if the next block must be looked up.</summary>
     private Link* _link;
 
+    /// <summary>The block was left before the op, which was not executed or not to its end.</summary>
+    private bool _restart;
+
     /// <summary>The loop looks at everything else when <see cref="CpuState.Retired"/> gets here.</summary>
     private long _limit;
     private volatile bool _attention;
@@ -112,11 +115,9 @@ internal sealed unsafe partial class SoftwareCpu
     {
         State->Rip = RipOf(op);
         _link = null;
+        _restart = true;
         return false;
     }
-
-    /// <summary>Leaves a block that was thrown away while it was executing, before this op.</summary>
-    internal bool LeaveDead(Op* op) => Restart(op);
 
     /// <summary>Interrupts may have become possible: look at the end of the block.</summary>
     internal void LookForInterrupts() => Volatile.Write(ref _limit, long.MinValue);
@@ -249,8 +250,9 @@ internal sealed unsafe partial class SoftwareCpu
     {
         CpuState* state = State;
         bool faulted = _pendingVector >= 0;
-        if (index < block->Ops - 1 || faulted)
+        if (faulted || _restart)
             state->Retired -= Math.Max(block->Instructions - index, 0);
+        _restart = false;
         if (faulted)
         {
             state->Rip = Wrap(state->Rip + Block.FirstOp(block)[index].Offset);
