@@ -167,9 +167,14 @@ internal static unsafe class X87Functions
 
     private static bool Remainder(SoftwareCpu cpu, Op* op, bool nearest)
     {
-        if (!TryBeginBoth(cpu, op, out bool run, out FloatParts value, out FloatParts by, out FloatContext context))
-            return run;
         CpuState* state = cpu.State;
+        if (!TryBeginBoth(cpu, op, out bool run, out FloatParts value, out FloatParts by, out FloatContext context))
+        {
+            if (run)
+                state->X87Status &= unchecked((ushort)~X87Unit.C2);
+            return run;
+        }
+
         FloatParts result;
         ulong quotient = 0;
         bool partial = false;
@@ -194,11 +199,18 @@ internal static unsafe class X87Functions
         bool done = X87Unit.Commit(state, in context);
         if (!done)
             return true;
+        X87Unit.Store(state, 0, in result);
+        if (result.IsNaN)
+        {
+            // No quotient: only C2 tells that this is the end.
+            state->X87Status &= unchecked((ushort)~X87Unit.C2);
+            return true;
+        }
+
         int conditions = partial
             ? X87Unit.C2
             : ((quotient & 1) != 0 ? X87Unit.C1 : 0) | ((quotient & 2) != 0 ? X87Unit.C3 : 0) | ((quotient & 4) != 0 ? X87Unit.C0 : 0);
         X87Unit.SetConditions(state, conditions);
-        X87Unit.Store(state, 0, in result);
         return true;
     }
 

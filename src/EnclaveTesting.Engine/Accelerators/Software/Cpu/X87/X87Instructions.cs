@@ -51,8 +51,9 @@ internal static unsafe class X87Instructions
         table.Add(Code.Fstp_m64fp, null, &X87Moves.Store<Yes, Yes>);
         table.Add(Code.Fstp_m80fp, null, &X87Moves.StoreExtended);
         table.Add(Code.Fst_sti, &X87Moves.StoreRegister, null);
-        foreach (Code code in (ReadOnlySpan<Code>)[Code.Fstp_sti, Code.Fstpnce_sti, Code.Fstp_sti_DFD0, Code.Fstp_sti_DFD8])
+        foreach (Code code in (ReadOnlySpan<Code>)[Code.Fstp_sti, Code.Fstp_sti_DFD0, Code.Fstp_sti_DFD8])
             table.Add(code, &X87Moves.StoreRegisterAndPop, null);
+        table.Add(Code.Fstpnce_sti, &X87Moves.StoreRegisterQuietly, null);
         foreach (Code code in (ReadOnlySpan<Code>)[Code.Fxch_st0_sti, Code.Fxch_st0_sti_DDC8, Code.Fxch_st0_sti_DFC8])
             table.Add(code, &X87Moves.Exchange, null);
         table.Add(Code.Fchs, &X87Moves.ChangeSign);

@@ -47,14 +47,17 @@ internal static unsafe class X87Moves
         if (!X87Unit.Begin(cpu, op))
             return false;
         CpuState* state = cpu.State;
-        if (!X87Unit.IsEmpty(state, 7))
-        {
-            X87Unit.Push(state, FloatParts.DefaultNaN);
-        }
-        else if (X87Unit.IsEmpty(state, op->Rm))
+        if (X87Unit.IsEmpty(state, op->Rm))
         {
             if (X87Unit.Underflowed(state))
-                X87Unit.Push(state, FloatParts.DefaultNaN);
+            {
+                X87Unit.Rotate(state, -1);
+                X87Unit.Store(state, 0, FloatParts.DefaultNaN);
+            }
+        }
+        else if (!X87Unit.IsEmpty(state, 7))
+        {
+            X87Unit.Push(state, FloatParts.DefaultNaN);
         }
         else
         {
@@ -70,6 +73,19 @@ internal static unsafe class X87Moves
 
     /// <summary>FSTP ST(i).</summary>
     public static bool StoreRegisterAndPop(SoftwareCpu cpu, Op* op) => X87Unit.Begin(cpu, op) && StoreRegister(cpu.State, op->Rm, true);
+
+    /// <summary>FSTPNCE, of which no manual speaks: as FSTP, but an empty ST(0) is no exception and stores nothing.</summary>
+    public static bool StoreRegisterQuietly(SoftwareCpu cpu, Op* op)
+    {
+        if (!X87Unit.Begin(cpu, op))
+            return false;
+        CpuState* state = cpu.State;
+        if (!X87Unit.IsEmpty(state, 0))
+            return StoreRegister(state, op->Rm, true);
+        X87Unit.SetC1(state, false);
+        X87Unit.Pop(state);
+        return true;
+    }
 
     /// <summary>FST m32, m64; with TPop FSTP.</summary>
     public static bool Store<TDouble, TPop>(SoftwareCpu cpu, Op* op)
@@ -215,12 +231,11 @@ internal static unsafe class X87Moves
         CpuState* state = cpu.State;
         if (X87Unit.IsEmpty(state, 0) || X87Unit.IsEmpty(state, op->Rm))
         {
-            if (X87Unit.Underflowed(state) && condition)
+            if (X87Unit.Underflowed(state))
                 X87Unit.Store(state, 0, FloatParts.DefaultNaN);
             return true;
         }
 
-        X87Unit.SetC1(state, false);
         if (condition)
         {
             ulong* source = X87Unit.Register(state, op->Rm);

@@ -80,6 +80,7 @@ internal static unsafe class X87State
     {
         if (!X87Unit.Begin(cpu, op))
             return false;
+        X87Unit.SetC1(cpu.State, false);
         X87Unit.Free(cpu.State, op->Rm);
         return true;
     }
@@ -89,6 +90,7 @@ internal static unsafe class X87State
     {
         if (!X87Unit.Begin(cpu, op))
             return false;
+        X87Unit.SetC1(cpu.State, false);
         X87Unit.Free(cpu.State, op->Rm);
         X87Unit.Pop(cpu.State);
         return true;

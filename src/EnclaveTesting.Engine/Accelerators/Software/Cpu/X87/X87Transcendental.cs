@@ -190,23 +190,16 @@ internal static unsafe class X87Transcendental
         SoftwareCpu cpu, Op* op, bool pushes, out bool run, out FloatParts sine, out FloatParts cosine, out FloatContext context)
     {
         sine = cosine = default;
-        FloatParts angle;
-        if (pushes)
-        {
-            angle = default;
-            context = default;
-            run = X87Unit.Begin(cpu, op);
-            if (!run || !HasRoom(cpu.State))
-                return false;
-            angle = X87Unit.Load(cpu.State, 0);
-            context = X87Unit.Context(cpu.State);
-        }
-        else if (!X87Functions.TryBegin(cpu, op, out run, out angle, out context))
-        {
+        context = default;
+        run = X87Unit.Begin(cpu, op);
+        if (!run)
             return false;
-        }
-
         CpuState* state = cpu.State;
+        state->X87Status &= unchecked((ushort)~X87Unit.C2);
+        if (!HasRoom(state, pushes))
+            return false;
+        FloatParts angle = X87Unit.Load(state, 0);
+        context = X87Unit.Context(state);
         if (angle.Class == FloatClass.Finite && angle.Exponent >= 63)
         {
             // Too large: C2, and the operand stays.
@@ -215,7 +208,6 @@ internal static unsafe class X87Transcendental
             return false;
         }
 
-        state->X87Status &= unchecked((ushort)~X87Unit.C2);
         if (angle.IsNaN)
             sine = cosine = FloatNaN.Choose(in angle, in angle, ref context);
         else if (angle.Class == FloatClass.Infinity)
@@ -273,16 +265,19 @@ internal static unsafe class X87Transcendental
         return FloatParts.Finite(negative, 62, (ulong)(rest >> 64), (ulong)rest);
     }
 
-    private static bool HasRoom(CpuState* state)
+    private static bool HasRoom(CpuState* state, bool pushes)
     {
         bool empty = X87Unit.IsEmpty(state, 0);
-        if (!empty && X87Unit.IsEmpty(state, 7))
+        if (!empty && (!pushes || X87Unit.IsEmpty(state, 7)))
             return true;
         if (empty ? X87Unit.Underflowed(state) : X87Unit.Overflowed(state))
         {
             X87Unit.Store(state, 0, FloatParts.DefaultNaN);
-            X87Unit.Rotate(state, -1);
-            X87Unit.Store(state, 0, FloatParts.DefaultNaN);
+            if (pushes)
+            {
+                X87Unit.Rotate(state, -1);
+                X87Unit.Store(state, 0, FloatParts.DefaultNaN);
+            }
         }
 
         return false;

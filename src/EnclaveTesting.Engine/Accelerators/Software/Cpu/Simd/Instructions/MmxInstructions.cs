@@ -39,6 +39,7 @@ internal static unsafe class MmxInstructions
     {
         if (!SimdUnit.IsMmxReady(cpu.State))
             return SimdUnit.RefuseMmx(cpu);
+        SimdUnit.EnterMmx(cpu.State);
         cpu.State->X87Tag = 0;
         return true;
     }

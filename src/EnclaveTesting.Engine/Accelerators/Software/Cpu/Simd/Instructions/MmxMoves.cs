@@ -44,7 +44,7 @@ internal static unsafe class MmxMoves
             return false;
         Vector128<byte> value = Vector128.CreateScalar(*SimdUnit.Mm(cpu.State, op->Reg)).AsByte();
         Vector128<byte> mask = Vector128.CreateScalar(*SimdUnit.Mm(cpu.State, op->Rm)).AsByte();
-        if (!StoreHandlers.StoreMasked(cpu, cpu.Address(op), value, mask, 8))
+        if (!StoreHandlers.StoreMasked(cpu, StoreHandlers.ImplicitAddress(cpu, op), value, mask, 8))
             return false;
         SimdUnit.EnterMmx(cpu.State);
         return true;

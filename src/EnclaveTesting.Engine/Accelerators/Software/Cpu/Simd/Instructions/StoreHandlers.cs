@@ -69,7 +69,7 @@ internal static unsafe class StoreHandlers
         CpuState* state = cpu.State;
         if (!SimdUnit.IsReady(state))
             return SimdUnit.Refuse(cpu);
-        return StoreMasked(cpu, cpu.Address(op), *SimdUnit.Xmm(state, op->Reg), *SimdUnit.Xmm(state, op->Rm), 16);
+        return StoreMasked(cpu, ImplicitAddress(cpu, op), *SimdUnit.Xmm(state, op->Reg), *SimdUnit.Xmm(state, op->Rm), 16);
     }
 
     /// <summary>Bytes chosen by a mask; an access of the whole length is made unless no byte is chosen.</summary>
@@ -90,6 +90,14 @@ internal static unsafe class StoreHandlers
         }
 
         return true;
+    }
+
+    /// <summary>DS:rDI in the address size, the operand of the masked stores.</summary>
+    public static ulong ImplicitAddress(SoftwareCpu cpu, Op* op)
+    {
+        Op copy = *op;
+        copy.Base = 7;
+        return cpu.Address(&copy);
     }
 
     /// <summary>16 bytes, aligned, once the instruction may run.</summary>

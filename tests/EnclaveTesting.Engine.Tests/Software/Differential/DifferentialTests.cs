@@ -1,0 +1,108 @@
+using System.Globalization;
+using System.Text;
+using EnclaveTesting.Engine.Accelerators.Software.Cpu;
+using Iced.Intel;
+using Xunit.Abstractions;
+
+namespace EnclaveTesting.Engine.Tests.Software.Differential;
+
+/// <summary>
+/// The software CPU against the host's processor: every instruction of the table that a program may execute, with random operands and state, and
+/// short sequences. <c>ENCLAVE_DIFFERENTIAL_CASES</c> sets how many cases are tried, <c>ENCLAVE_DIFFERENTIAL_SEED</c> which ones, and
+/// <c>ENCLAVE_DIFFERENTIAL_ONLY</c> restricts them to instructions whose name begins so.
+/// </summary>
+public sealed unsafe class DifferentialTests(ITestOutputHelper output)
+{
+    private const int DefaultCases = 200_000;
+    private const int SequencePercent = 15;
+    private const int Reported = 40;
+    private const string TracePath = "/tmp/differential-last.txt";
+
+    [HostOnlyFact]
+    public void Computes_what_the_host_computes()
+    {
+        long cases = Setting("ENCLAVE_DIFFERENTIAL_CASES", DefaultCases);
+        var seed = (ulong)Setting("ENCLAVE_DIFFERENTIAL_SEED", 1);
+        string only = Environment.GetEnvironmentVariable("ENCLAVE_DIFFERENTIAL_ONLY") ?? "";
+        output.WriteLine($"seed {seed}, {cases} cases");
+
+        Code[] codes = [.. InstructionCatalog.Codes().Where(code => code.ToString().StartsWith(only, StringComparison.OrdinalIgnoreCase))];
+        codes.Should().NotBeEmpty();
+        Code[] plain = [.. codes.Where(CaseBuilder.IsPlain)];
+        var random = new TestRandom(seed);
+        var builder = new CaseBuilder(random);
+        using var native = new NativeProcessor();
+        using var software = new SoftwareProcessor();
+        var test = new TestCase();
+        var failures = new Dictionary<string, (int Count, string Text)>();
+        var tried = new Dictionary<Code, int>();
+        bool trace = Setting("ENCLAVE_DIFFERENTIAL_TRACE", 0) != 0;
+        RegisterImage actual = default;
+        int slot = 0;
+        for (long i = 0; i < cases; i++)
+        {
+            if (slot == CodeLayout.Slots)
+            {
+                slot = 0;
+                software.CodeChanged();
+            }
+
+            ulong address = CodeLayout.Code + (ulong)(slot * CodeLayout.SlotSize);
+            bool sequence = plain.Length > 0 && random.Below(100) < SequencePercent;
+            Code code = codes[(int)(i % codes.Length)];
+            bool built = sequence
+                ? builder.TryBuildSequence(plain, address, NativeProcessor.Input, NativeProcessor.Data, test)
+                : builder.TryBuild(code, address, NativeProcessor.Input, NativeProcessor.Data, test);
+            if (!built)
+                continue;
+            slot++;
+            if (!sequence)
+                tried[code] = tried.GetValueOrDefault(code) + 1;
+            native.SetCode(address, test.Code);
+            software.SetCode(address, test.Code);
+            NativeProcessor.Data.CopyTo(software.Data);
+            if (trace)
+                File.WriteAllText(TracePath, test.ToString());
+            NativeProcessor.Run(address);
+            string? difference = software.Run(address, NativeProcessor.Input, &actual)
+                ? StateComparer.Compare(test, NativeProcessor.Output, &actual, NativeProcessor.Data, software.Data)
+                : $"did not get to the end: RIP {actual.Target:X}, {software.Unimplemented ?? "a fault"}";
+            if (difference == null)
+                continue;
+            string key = sequence ? "sequence" : code.ToString();
+            failures[key] = failures.TryGetValue(key, out (int Count, string Text) known)
+                ? (known.Count + 1, known.Text)
+                : (1, $"{test}\n    {difference}\n    {Describe(NativeProcessor.Input)}");
+        }
+
+        var report = new StringBuilder();
+        foreach ((string key, (int count, string text)) in failures.OrderByDescending(pair => pair.Value.Count).Take(Reported))
+            report.Append(CultureInfo.InvariantCulture, $"{key}: {count}\n  {text}\n");
+        output.WriteLine($"{tried.Count} of {codes.Length} instructions, {tried.Values.DefaultIfEmpty().Min()} to {tried.Values.DefaultIfEmpty().Max()} cases each");
+        report.ToString().Should().BeEmpty("both processors compute the same (first the host's result)");
+        if (cases >= DefaultCases)
+            codes.Except(tried.Keys).Should().BeEmpty("every instruction can be made into a case");
+        InstructionSet.Table.Count.Should().BeGreaterThan(codes.Length);
+    }
+
+    private static long Setting(string name, long otherwise)
+        => long.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out long value) ? value : otherwise;
+
+    private static string Describe(RegisterImage* input)
+    {
+        var text = new StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $"from RFLAGS {input->Flags:X} MXCSR {input->Mxcsr:X} FCW {input->X87Control:X} FSW {input->X87Status:X} FTW {input->X87Tag:X}");
+        for (int i = 0; i < 16; i++)
+            text.Append(CultureInfo.InvariantCulture, $"{(i % 8 == 0 ? "\n      " : " ")}r{i}={input->Gpr[i]:X}");
+        for (int i = 0; i < 8; i++)
+            text.Append(CultureInfo.InvariantCulture, $"{(i % 4 == 0 ? "\n      " : " ")}st{i}={(ushort)input->X87[(2 * i) + 1]:X4}:{input->X87[2 * i]:X16}");
+        for (int i = 0; i < 16; i++)
+        {
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"{(i % 2 == 0 ? "\n      " : " ")}ymm{i}={input->Upper[(2 * i) + 1]:X16}_{input->Upper[2 * i]:X16}_{input->Lower[(2 * i) + 1]:X16}_{input->Lower[2 * i]:X16}");
+        }
+
+        return text.ToString();
+    }
+}

@@ -1,0 +1,141 @@
+using EnclaveTesting.Engine.Accelerators.Software.Cpu;
+using EnclaveTesting.Engine.Accelerators.Software.Cpu.Simd;
+using EnclaveTesting.Engine.Boot;
+using EnclaveTesting.Engine.Machine;
+using EnclaveTesting.Engine.Memory;
+
+namespace EnclaveTesting.Engine.Tests.Software.Differential;
+
+/// <summary>The software CPU in 64-bit mode, ring 0, with the addresses of <see cref="CodeLayout"/> mapped to RAM.</summary>
+internal sealed unsafe class SoftwareProcessor : IDisposable
+{
+    private const ulong Tables = 0x10_0000;
+    private const ulong Physical = 0x20_0000;
+    private const int MemorySize = 4 * 1024 * 1024;
+    private const byte Halt = 0xF4;
+
+    private readonly GuestMemory _memory = GuestMemory.Allocate(MemorySize);
+    private readonly NothingElse _platform = new();
+
+    public SoftwareProcessor()
+    {
+        // One gigabyte of 2 MiB pages would do, but the area starts at a multiple of them anyway: PML4, PDPT, PD.
+        Write(Tables, (Tables + 0x1000) | 3);
+        Write(Tables + 0x1000, (Tables + 0x2000) | 3);
+        Write(Tables + 0x2000 + (CodeLayout.Base >> 21 << 3), Physical | 0x83);
+        Cpu = new SoftwareCpu(0, _memory, _platform);
+        var system = new CpuSystemRegisters
+        {
+            Cs = SegmentRegister.Code64(8),
+            Ds = SegmentRegister.Data(16),
+            Es = SegmentRegister.Data(16),
+            Fs = SegmentRegister.Data(16),
+            Gs = SegmentRegister.Data(16),
+            Ss = SegmentRegister.Data(16),
+            Cr0 = 0x8000_0033,
+            Cr3 = Tables,
+            Cr4 = 0x406A0,
+            Efer = 0xD01,
+        };
+        Cpu.Enter(new BootEntry(default, system));
+        Cpu.State->Xcr0 = 7;
+        Cpu.UpdateMode();
+    }
+
+    public SoftwareCpu Cpu { get; }
+
+    /// <summary>What the last case ran into, or null.</summary>
+    public string? Unimplemented => _platform.Unimplemented;
+
+    public Span<byte> Data => _memory.GetSpan(new GuestAddress(Physical + (CodeLayout.Data - CodeLayout.Base)), CodeLayout.DataSize);
+
+    /// <summary>Puts code into a slot, with HLT behind it.</summary>
+    public void SetCode(ulong address, ReadOnlySpan<byte> code)
+    {
+        Span<byte> target = _memory.GetSpan(new GuestAddress(Physical + (address - CodeLayout.Base)), CodeLayout.SlotSize);
+        code.CopyTo(target);
+        target[code.Length] = Halt;
+    }
+
+    /// <summary>All code slots have been written anew.</summary>
+    public void CodeChanged() => Cpu.InvalidatePhysical(Physical + (CodeLayout.Code - CodeLayout.Base), CodeLayout.CodeSize);
+
+    /// <summary>Runs the case; false when it did not get to its end.</summary>
+    public bool Run(ulong address, RegisterImage* input, RegisterImage* output)
+    {
+        CpuState* state = Cpu.State;
+        _platform.Unimplemented = null;
+        for (int i = 0; i < 16; i++)
+            state->Gpr[i] = input->Gpr[i];
+        state->SetFlags(input->Flags & ~0x200UL);
+        var image = new ReadOnlySpan<byte>(input->Extended, RegisterImage.ExtendedSize);
+        StateImage.ReadX87Control(state, image, wide: true);
+        StateImage.ReadX87Registers(state, image[StateImage.X87Offset..]);
+        StateImage.ReadXmm(state, image[StateImage.XmmOffset..], 16);
+        StateImage.ReadUpper(state, image[StateImage.AvxOffset..], 16);
+        state->Mxcsr = input->Mxcsr;
+        state->Rip = address;
+        state->Halted = 0;
+        state->ShutDown = 0;
+        CpuStop stop = Cpu.Run(1000);
+        state->Halted = 0;
+        state->ShutDown = 0;
+
+        for (int i = 0; i < 16; i++)
+            output->Gpr[i] = state->Gpr[i];
+        output->Flags = state->GetFlags();
+        output->Target = state->Rip;
+        var stored = new Span<byte>(output->Extended, RegisterImage.ExtendedSize);
+        StateImage.WriteX87Control(state, stored, wide: true);
+        StateImage.WriteX87Registers(state, stored[StateImage.X87Offset..]);
+        StateImage.WriteXmm(state, stored[StateImage.XmmOffset..], 16);
+        StateImage.WriteUpper(state, stored[StateImage.AvxOffset..], 16);
+        output->Mxcsr = state->Mxcsr;
+        return stop == CpuStop.Halted;
+    }
+
+    public void Dispose()
+    {
+        Cpu.Dispose();
+        _memory.Dispose();
+    }
+
+    private void Write(ulong address, ulong value) => _memory.TryWrite(new GuestAddress(address), value);
+
+    private sealed class NothingElse : ICpuPlatform
+    {
+        public string? Unimplemented { get; set; }
+
+        public uint ReadPort(ushort port, int size) => uint.MaxValue;
+
+        public void WritePort(ushort port, int size, uint value)
+        {
+        }
+
+        public ulong ReadMmio(ulong address, int size) => ulong.MaxValue;
+
+        public void WriteMmio(ulong address, int size, ulong value)
+        {
+        }
+
+        public ulong ReadTsc(int cpu) => 0;
+
+        public bool TryReadMsr(int cpu, uint index, out ulong value)
+        {
+            value = 0;
+            return false;
+        }
+
+        public bool TryWriteMsr(int cpu, uint index, ulong value) => false;
+
+        public int TakeInterrupt(int cpu) => -1;
+
+        public ulong ReadTpr(int cpu) => 0;
+
+        public void WriteTpr(int cpu, ulong value)
+        {
+        }
+
+        public void NoteUnimplemented(int cpu, ulong rip, ReadOnlySpan<byte> bytes) => Unimplemented = Convert.ToHexString(bytes);
+    }
+}
