@@ -10,10 +10,18 @@ internal sealed class VirtualClock(Func<long> retired) : MachineClock
     // A guest may ask for a timer every nanosecond; it still has to get somewhere.
     private const long SmallestBudget = 64;
 
-    private ulong _skipped;
+    private ulong _skipped, _last;
 
     /// <inheritdoc/>
-    public override ulong Now => (ulong)retired() + _skipped;
+    public override ulong Now
+    {
+        get
+        {
+            // A CPU counts a block of instructions when it enters it and takes back what a fault has kept from running.
+            _last = Math.Max(_last, (ulong)retired() + _skipped);
+            return _last;
+        }
+    }
 
     /// <inheritdoc/>
     public override long Budget(long quantum)
