@@ -52,6 +52,20 @@ public class AcceleratorProbeTests
         probe.Finding.Should().Contain(OperatingSystem.IsLinux() ? "/dev/no-such-kvm" : "KVM needs Linux");
     }
 
+    [Fact]
+    public void The_software_cpu_passes() => AcceleratorProbe.Run(AcceleratorChoice.Resolve(Accelerator.Software).Accelerator).Works.Should().BeTrue();
+
+    [Theory]
+    [InlineData(true, Accelerator.Kvm, "as found")]
+    [InlineData(false, Accelerator.Software, "KVM cannot be used: as found")]
+    public void What_was_found_decides(bool works, Accelerator chosen, string reason)
+    {
+        AcceleratorChoice choice = AcceleratorChoice.Choose(new AcceleratorProbe(works, "as found"));
+
+        choice.Accelerator.Kind.Should().Be(chosen);
+        choice.Reason.Should().Be(reason);
+    }
+
     // True on every host: the larger probe guest, which is C, comes to the same end as the small one, and the choice follows.
     [KvmFact]
     public async Task Kvm_is_chosen_exactly_where_it_runs_real_code()

@@ -9,9 +9,12 @@ public sealed class KvmFactAttribute : FactAttribute
     public KvmFactAttribute() => Skip = WhyNot;
 
     /// <summary>Why there is no KVM here, or null.</summary>
-    public static string? WhyNot { get; } = Probe();
+    public static string? WhyNot { get; } = FindOut();
 
-    private static string? Probe()
+    /// <summary>What the probe guest found.</summary>
+    internal static AcceleratorProbe Probe { get; } = AcceleratorProbe.Run(new KvmAccelerator());
+
+    private static string? FindOut()
     {
         try
         {

@@ -32,10 +32,13 @@ internal sealed class BareMetalGuest : IAsyncDisposable
         .AddRamdisk(new byte[1024]);
 
     /// <summary>Builds the machine and starts it.</summary>
-    public static BareMetalGuest Start(string guest, MicroVmOptions? options = null, bool start = true)
+    public static BareMetalGuest Start(string guest, MicroVmOptions? options = null, bool start = true) => Start(Image(guest), options, start);
+
+    /// <summary>Builds a machine for any image and starts it.</summary>
+    public static BareMetalGuest Start(EifBuilder builder, MicroVmOptions? options = null, bool start = true)
     {
         var console = new RecordedConsole();
-        using var image = EifImage.Load(Image(guest).Build());
+        using var image = EifImage.Load(builder.Build());
         var machine = MicroVm.Create(image, (options ?? new MicroVmOptions()) with { Console = console });
         if (start)
             machine.Start();
@@ -43,9 +46,12 @@ internal sealed class BareMetalGuest : IAsyncDisposable
     }
 
     /// <summary>Starts <c>hello</c>, answers its heartbeat and waits until it is ready.</summary>
-    public static async Task<BareMetalGuest> StartHelloAsync(MicroVmOptions? options = null, string guest = "hello")
+    public static Task<BareMetalGuest> StartHelloAsync(MicroVmOptions? options = null, string guest = "hello") => StartUntilReadyAsync(Image(guest), options);
+
+    /// <summary>Starts an image that tells port 9001 when it is ready, answers its heartbeat and waits until it is.</summary>
+    public static async Task<BareMetalGuest> StartUntilReadyAsync(EifBuilder image, MicroVmOptions? options = null)
     {
-        BareMetalGuest hello = Start(guest, options, start: false);
+        BareMetalGuest hello = Start(image, options, start: false);
         try
         {
             using VsockListener heartbeat = hello.Machine.Vsock.Listen(9000);

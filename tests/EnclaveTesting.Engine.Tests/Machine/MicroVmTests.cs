@@ -1,18 +1,22 @@
+using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Devices.Vsock;
 using EnclaveTesting.Engine.Machine;
 
 namespace EnclaveTesting.Engine.Tests.Machine;
 
-/// <summary>The bare-metal guests in whole machines: how they start, talk and end.</summary>
+/// <summary>The bare-metal guests in whole machines, on each accelerator: how they start, talk and end.</summary>
 public class MicroVmTests
 {
     [Theory]
-    [InlineData("hello", "")]
-    [InlineData("hello64", "")]
-    [InlineData("hello", "features=indirect,event_idx")]
-    public async Task Hello_boots_talks_and_reboots(string guest, string options)
+    [OnKvm("hello", "")]
+    [OnSoftware("hello", "")]
+    [OnKvm("hello64", "")]
+    [OnSoftware("hello64", "")]
+    [OnKvm("hello", "features=indirect,event_idx")]
+    [OnSoftware("hello", "features=indirect,event_idx")]
+    public async Task Hello_boots_talks_and_reboots(Accelerator accelerator, string guest, string options)
     {
-        await using BareMetalGuest hello = await BareMetalGuest.StartHelloAsync(new MicroVmOptions { ExtraCommandLine = options }, guest);
+        await using BareMetalGuest hello = await BareMetalGuest.StartHelloAsync(new MicroVmOptions { Accelerator = accelerator, ExtraCommandLine = options }, guest);
 
         (await hello.CommandAsync("ping")).Should().Be("pong");
         (await hello.CommandAsync("cid")).Should().Be("16");
@@ -32,15 +36,21 @@ public class MicroVmTests
     }
 
     [Theory]
-    [InlineData("panic", "", VmExitReason.Panic, "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(1,0)")]
-    [InlineData("panic", "panic=-1", VmExitReason.Panic, "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(1,0)")]
-    [InlineData("triple-fault", "", VmExitReason.TripleFault, "double fault")]
-    [InlineData("halt", "", VmExitReason.Halt, "interrupts disabled")]
-    [InlineData("ud", "", VmExitReason.Reboot, "keyboard controller")]
-    [InlineData("timer", "", VmExitReason.Reboot, "keyboard controller")]
-    public async Task Each_end_has_its_reason(string guest, string options, VmExitReason reason, string detail)
+    [OnKvm("panic", "", VmExitReason.Panic, "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(1,0)")]
+    [OnSoftware("panic", "", VmExitReason.Panic, "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(1,0)")]
+    [OnKvm("panic", "panic=-1", VmExitReason.Panic, "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(1,0)")]
+    [OnSoftware("panic", "panic=-1", VmExitReason.Panic, "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(1,0)")]
+    [OnKvm("triple-fault", "", VmExitReason.TripleFault, "double fault")]
+    [OnSoftware("triple-fault", "", VmExitReason.TripleFault, "double fault")]
+    [OnKvm("halt", "", VmExitReason.Halt, "interrupts disabled")]
+    [OnSoftware("halt", "", VmExitReason.Halt, "interrupts disabled")]
+    [OnKvm("ud", "", VmExitReason.Reboot, "keyboard controller")]
+    [OnSoftware("ud", "", VmExitReason.Reboot, "keyboard controller")]
+    [OnKvm("timer", "", VmExitReason.Reboot, "keyboard controller")]
+    [OnSoftware("timer", "", VmExitReason.Reboot, "keyboard controller")]
+    public async Task Each_end_has_its_reason(Accelerator accelerator, string guest, string options, VmExitReason reason, string detail)
     {
-        await using BareMetalGuest machine = BareMetalGuest.Start(guest, new MicroVmOptions { ExtraCommandLine = options });
+        await using BareMetalGuest machine = BareMetalGuest.Start(guest, new MicroVmOptions { Accelerator = accelerator, ExtraCommandLine = options });
 
         VmExit exit = await machine.ExitAsync();
 
@@ -49,12 +59,15 @@ public class MicroVmTests
     }
 
     [Theory]
-    [InlineData("spin", "spinning")]
-    [InlineData("no-heartbeat", "sleeping")]
-    [InlineData("silent", "")]
-    public async Task A_guest_that_never_ends_is_stopped(string guest, string sign)
+    [OnKvm("spin", "spinning")]
+    [OnSoftware("spin", "spinning")]
+    [OnKvm("no-heartbeat", "sleeping")]
+    [OnSoftware("no-heartbeat", "sleeping")]
+    [OnKvm("silent", "")]
+    [OnSoftware("silent", "")]
+    public async Task A_guest_that_never_ends_is_stopped(Accelerator accelerator, string guest, string sign)
     {
-        await using BareMetalGuest machine = BareMetalGuest.Start(guest);
+        await using BareMetalGuest machine = BareMetalGuest.Start(guest, new MicroVmOptions { Accelerator = accelerator });
         await machine.WaitForConsoleAsync(sign);
 
         VmExit exit = await machine.WithinAsync(machine.Machine.StopAsync());
@@ -63,20 +76,24 @@ public class MicroVmTests
         machine.Machine.Exited.IsCompletedSuccessfully.Should().BeTrue();
     }
 
-    [Fact]
-    public async Task Several_processors_count_together()
+    [Theory]
+    [OnKvm]
+    [OnSoftware]
+    public async Task Several_processors_count_together(Accelerator accelerator)
     {
-        await using BareMetalGuest machine = BareMetalGuest.Start("smp", new MicroVmOptions { Cpus = 4 });
+        await using BareMetalGuest machine = BareMetalGuest.Start("smp", new MicroVmOptions { Accelerator = accelerator, Cpus = 4 });
 
         (await machine.ExitAsync()).Reason.Should().Be(VmExitReason.Reboot);
 
         machine.Console.Should().Contain("smp: MP table lists 4 cpus").And.Contain("smp: 4 cpus counted to 4000, as they should");
     }
 
-    [Fact]
-    public async Task The_security_module_answers()
+    [Theory]
+    [OnKvm]
+    [OnSoftware]
+    public async Task The_security_module_answers(Accelerator accelerator)
     {
-        await using BareMetalGuest machine = BareMetalGuest.Start("nsm");
+        await using BareMetalGuest machine = BareMetalGuest.Start("nsm", new MicroVmOptions { Accelerator = accelerator });
 
         (await machine.ExitAsync()).Reason.Should().Be(VmExitReason.Reboot);
 
@@ -84,11 +101,13 @@ public class MicroVmTests
     }
 
     [Theory]
-    [InlineData("")]
-    [InlineData("features=indirect,event_idx")]
-    public async Task A_driver_that_breaks_the_rules_gets_a_device_error(string options)
+    [OnKvm("")]
+    [OnSoftware("")]
+    [OnKvm("features=indirect,event_idx")]
+    [OnSoftware("features=indirect,event_idx")]
+    public async Task A_driver_that_breaks_the_rules_gets_a_device_error(Accelerator accelerator, string options)
     {
-        await using BareMetalGuest machine = BareMetalGuest.Start("bad-virtqueue", new MicroVmOptions { ExtraCommandLine = options });
+        await using BareMetalGuest machine = BareMetalGuest.Start("bad-virtqueue", new MicroVmOptions { Accelerator = accelerator, ExtraCommandLine = options });
 
         VmExit exit = await machine.ExitAsync();
 
@@ -98,11 +117,13 @@ public class MicroVmTests
     }
 
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    public async Task Random_accesses_harm_nothing(int seed)
+    [OnKvm(1)]
+    [OnSoftware(1)]
+    [OnKvm(2)]
+    [OnSoftware(2)]
+    public async Task Random_accesses_harm_nothing(Accelerator accelerator, int seed)
     {
-        await using BareMetalGuest machine = BareMetalGuest.Start("mmio-fuzz", new MicroVmOptions { ExtraCommandLine = $"seed={seed}" });
+        await using BareMetalGuest machine = BareMetalGuest.Start("mmio-fuzz", new MicroVmOptions { Accelerator = accelerator, ExtraCommandLine = $"seed={seed}" });
 
         VmExit exit = await machine.ExitAsync();
 
