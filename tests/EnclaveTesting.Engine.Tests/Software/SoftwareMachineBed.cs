@@ -1,0 +1,119 @@
+using System.Collections.Concurrent;
+using EnclaveTesting.Engine.Accelerators;
+using EnclaveTesting.Engine.Accelerators.Software;
+using EnclaveTesting.Engine.Boot;
+using EnclaveTesting.Engine.Machine;
+using EnclaveTesting.Engine.Memory;
+using Iced.Intel;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace EnclaveTesting.Engine.Tests.Software;
+
+/// <summary>
+/// A machine of software CPUs with a program of a few instructions (32-bit, flat, no paging, interrupts off) and a bus that
+/// writes down what comes.
+/// </summary>
+internal sealed class SoftwareMachineBed : IMachineBus, IDisposable
+{
+    public const ulong Code = 0x2000, Idt = 0x4000, StartPage = 0x8000;
+    public const ushort Port = 0xF4;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly GuestMemory _memory = GuestMemory.Allocate(GuestMemory.MinimumSize);
+    private readonly TaskCompletionSource<VmExit> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly SemaphoreSlim _worked = new(0);
+
+    public SoftwareMachineBed(Action<Assembler> program, int cpus = 1, bool virtualTime = false)
+    {
+        Put(Code, 32, program);
+        Machine = new SoftwareAccelerator(virtualTime).CreateMachine(new VirtualMachineConfiguration(_memory, cpus, NullLogger.Instance), this);
+    }
+
+    public IVirtualMachine Machine { get; }
+
+    /// <summary>What the program has written to <see cref="Port"/>.</summary>
+    public ConcurrentQueue<uint> Written { get; } = [];
+
+    /// <summary>Called for each write, on the machine's thread.</summary>
+    public Action<uint>? OnWrite { get; set; }
+
+    /// <summary>Called for the host's work, on the machine's thread.</summary>
+    public Action? OnHostWork { get; set; }
+
+    public void Put(ulong address, int bitness, Action<Assembler> program)
+    {
+        var assembler = new Assembler(bitness);
+        program(assembler);
+        using var stream = new MemoryStream();
+        assembler.Assemble(new StreamCodeWriter(stream), address);
+        _memory.Write(new GuestAddress(address), stream.ToArray());
+    }
+
+    /// <summary>Makes a 32-bit interrupt gate.</summary>
+    public void SetGate(int vector, ulong handler) =>
+        _memory.Write(new GuestAddress(Idt + ((ulong)vector * 8)), (handler & 0xFFFF) | ((ulong)BootLayout.CodeSelector << 16) | (0x8EUL << 40) | (handler >> 16 << 48));
+
+    public void Start()
+    {
+        _memory.Write(new GuestAddress(BootLayout.Gdt + BootLayout.CodeSelector), 0x00CF_9B00_0000_FFFFUL);
+        _memory.Write(new GuestAddress(BootLayout.Gdt + BootLayout.DataSelector), 0x00CF_9300_0000_FFFFUL);
+        SegmentRegister data = SegmentRegister.Data(BootLayout.DataSelector);
+        Machine.Start(new BootEntry(
+            new CpuRegisters { Rip = Code, Rsp = BootLayout.StackTop, Rflags = 2 },
+            new CpuSystemRegisters
+            {
+                Cs = SegmentRegister.Code32(BootLayout.CodeSelector),
+                Ds = data,
+                Es = data,
+                Fs = data,
+                Gs = data,
+                Ss = data,
+                Tr = SegmentRegister.Tss(0),
+                Ldtr = SegmentRegister.Unusable,
+                Gdtr = new DescriptorTable(BootLayout.Gdt, 0x1F),
+                Idtr = new DescriptorTable(Idt, 0x7FF),
+                Cr0 = 0x11,
+            }));
+    }
+
+    public Task<VmExit> EndAsync() => _ended.Task.WaitAsync(Patience);
+
+    /// <summary>Waits until the host's work was done once more.</summary>
+    public async Task HostWorkAsync() => (await _worked.WaitAsync(Patience)).Should().BeTrue();
+
+    public uint ReadPort(ushort port, int size) => uint.MaxValue;
+
+    public void WritePort(ushort port, int size, uint value)
+    {
+        if (port != Port)
+            return;
+        Written.Enqueue(value);
+        OnWrite?.Invoke(value);
+    }
+
+    public void ReadMmio(GuestAddress address, Span<byte> data) => data.Fill(0xFF);
+
+    public void WriteMmio(GuestAddress address, ReadOnlySpan<byte> data)
+    {
+    }
+
+    public void DoHostWork()
+    {
+        OnHostWork?.Invoke();
+        _worked.Release();
+    }
+
+    public void Ended(VmExit exit)
+    {
+        _ended.TrySetResult(exit);
+        Machine.RequestStop();
+    }
+
+    public void Dispose()
+    {
+        Machine.Dispose();
+        _memory.Dispose();
+        _worked.Dispose();
+    }
+}
