@@ -75,6 +75,8 @@ public class AcceleratorProbeTests
         VmExit exit = await guest.ExitAsync();
 
         (exit.Reason == VmExitReason.Reboot).Should().Be(probe.Works, $"{exit}; {probe.Finding}");
+        if (Environment.GetEnvironmentVariable(AcceleratorChoice.EnvironmentVariable) is null or "" or "auto")
+            AcceleratorChoice.Resolve(Accelerator.Auto).Accelerator.Kind.Should().Be(probe.Works ? Accelerator.Kvm : Accelerator.Software, probe.Finding);
         if (!probe.Works)
             probe.Finding.Should().MatchRegex("failed at (SSE2|cmpxchg16b|the local APIC's timer)");
     }
