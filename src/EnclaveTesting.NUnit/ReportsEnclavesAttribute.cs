@@ -9,9 +9,7 @@ internal sealed class ReportsEnclavesAttribute : Attribute, ITestAction
 {
     public ActionTargets Targets => ActionTargets.Test;
 
-    public void BeforeTest(ITest test)
-    {
-    }
+    public void BeforeTest(ITest test) => TestEnclaves.Begin();
 
     public void AfterTest(ITest test)
     {

@@ -7,7 +7,13 @@ namespace EnclaveTesting.Xunit;
 internal sealed class ConsoleMessageBus(IMessageBus inner, object[] constructorArguments) : IMessageBus
 {
     /// <inheritdoc/>
-    public bool QueueMessage(IMessageSinkMessage message) => inner.QueueMessage(message is ITestFailed failed ? WithConsole(failed) : message);
+    public bool QueueMessage(IMessageSinkMessage message)
+    {
+        // xUnit says so in the execution context in which it then runs the test.
+        if (message is ITestStarting)
+            TestEnclaves.Begin();
+        return inner.QueueMessage(message is ITestFailed failed ? WithConsole(failed) : message);
+    }
 
     /// <inheritdoc/>
     public void Dispose()

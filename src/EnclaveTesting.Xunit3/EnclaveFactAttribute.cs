@@ -30,9 +30,7 @@ public sealed class EnclaveFactAttribute : FactAttribute, IFactAttribute, IBefor
 
     string? IFactAttribute.SkipWhen => Requirement.WhyNot(Requires) is null ? SkipWhen : null;
 
-    void IBeforeAfterTestAttribute.Before(MethodInfo methodUnderTest, IXunitTest test)
-    {
-    }
+    void IBeforeAfterTestAttribute.Before(MethodInfo methodUnderTest, IXunitTest test) => TestEnclaves.Begin();
 
     void IBeforeAfterTestAttribute.After(MethodInfo methodUnderTest, IXunitTest test) => FailingTest.Report(test);
 }

@@ -26,9 +26,7 @@ public sealed class EnclaveTheoryAttribute : TheoryAttribute, IFactAttribute, IB
 
     string? IFactAttribute.SkipWhen => Requirement.WhyNot(Requires) is null ? SkipWhen : null;
 
-    void IBeforeAfterTestAttribute.Before(MethodInfo methodUnderTest, IXunitTest test)
-    {
-    }
+    void IBeforeAfterTestAttribute.Before(MethodInfo methodUnderTest, IXunitTest test) => TestEnclaves.Begin();
 
     void IBeforeAfterTestAttribute.After(MethodInfo methodUnderTest, IXunitTest test) => FailingTest.Report(test);
 }

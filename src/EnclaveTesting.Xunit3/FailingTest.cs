@@ -6,6 +6,9 @@ namespace EnclaveTesting.Xunit;
 /// <summary>Adds to the output of a failed test what is known about its enclaves.</summary>
 internal static class FailingTest
 {
+    // Attachments become part of the report; the output names larger files all the same.
+    private const int LargestAttachment = 4 << 20;
+
     /// <summary>Looks at the test that has just run; to be called before its class is disposed.</summary>
     public static void Report(IXunitTest test)
     {
@@ -17,7 +20,7 @@ internal static class FailingTest
         if (output.Text.Length == 0)
             return;
         context.TestOutputHelper?.WriteLine(output.Text.TrimEnd('\n'));
-        foreach (Artifact artifact in output.Artifacts.Where(artifact => artifact.Problem is null))
+        foreach (Artifact artifact in output.Artifacts.Where(artifact => artifact.Problem is null && new FileInfo(artifact.Path).Length <= LargestAttachment))
             context.AddAttachment(Path.GetFileName(artifact.Path), File.ReadAllBytes(artifact.Path));
     }
 

@@ -106,6 +106,7 @@ public sealed class Enclave : IAsyncDisposable
         }
 
         _startedAt = Stopwatch.GetTimestamp();
+        TestEnclaves.Add(this);
         try
         {
             await BootAsync(cancellationToken).ConfigureAwait(false);

@@ -7,6 +7,6 @@ public class HelloFixture : EnclaveFixture
 {
     protected override EnclaveBuilder Configure(EnclaveBuilder enclave) => enclave.WithImage(Image("hello"));
 
-    protected static EifBuilder Image(string guest) => new EifBuilder()
+    internal static EifBuilder Image(string guest) => new EifBuilder()
         .WithKernel(Path.Combine(AppContext.BaseDirectory, "guests", guest + ".elf")).WithCommandLine("console=ttyS0").WithDefaultMemory(8 << 20).AddRamdisk(new byte[512]);
 }

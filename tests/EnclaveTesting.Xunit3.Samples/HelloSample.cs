@@ -16,6 +16,14 @@ public sealed class HelloSample(HelloFixture enclave) : IClassFixture<HelloFixtu
     [InlineData(1)]
     public void Fails_with(int number) => Assert.Equal(0, number);
 
+    [EnclaveFact]
+    public async Task Fails_with_an_enclave_of_its_own()
+    {
+        await using Enclave own = new EnclaveBuilder().WithName("own").WithImage(HelloFixture.Image("hello")).Build();
+        await own.StartAsync();
+        Assert.Fail("on purpose");
+    }
+
     [EnclaveFact(Requires = (Accelerator)99)]
     public void Needs_what_nobody_has() => Assert.Fail("was run");
 

@@ -11,6 +11,7 @@ internal static class FailureArtifacts
     [
         ArtifactWriter.OfText("console.txt", enclave => enclave.Console.All.Text),
         ArtifactWriter.OfText("parent.txt", ParentReport.Render),
+        new("pcapng", enclave => enclave.Capture is { } capture ? capture.Save : null),
     ];
 
     /// <summary>Where the files go unless told otherwise: <c>TestResults/EnclaveTesting</c> under the current directory.</summary>

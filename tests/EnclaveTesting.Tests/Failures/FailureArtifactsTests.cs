@@ -14,18 +14,32 @@ public sealed class FailureArtifactsTests : IDisposable
         await using Enclave enclave = await Guest.StartHelloAsync(builder => builder
             .WithParent(parent => parent.Port(7000).ExpectLine("hello from enclave").Reply(new byte[] { 0, 1, 0x41 }).Port(7001).ExpectLine("never")));
         await enclave.CommandAsync("connect 7000");
-        await enclave.Parent.ConnectionsTo(7000).Single().Ended;
+        await (await enclave.Parent.WaitForConnectionAsync(7000)).Ended;
 
         IReadOnlyList<Artifact> artifacts = FailureArtifacts.Write([enclave], new TestName("Tests", "Fails"), _folder.FullName);
 
         artifacts.Should().OnlyContain(artifact => artifact.Problem == null);
         artifacts.Select(artifact => Path.GetFileName(artifact.Path)).Should().Equal("Tests.Fails.console.txt", "Tests.Fails.parent.txt");
-        (await File.ReadAllTextAsync(artifacts[0].Path)).Should().Be(enclave.Console.All.Text);
+        // The guest may have printed more since.
+        enclave.Console.All.Text.Should().StartWith(await File.ReadAllTextAsync(artifacts[0].Path));
         (await File.ReadAllTextAsync(artifacts[1].Path)).Should().StartWith("The parent of hello (Running)\nHeartbeat: after ")
             .And.Contain("port 7001: 0 of 1 connections came; awaited: expect the line \"never\"")
             .And.Contain("port 7000, connection 1: Completed")
             .And.Contain("    received 19 bytes:\n        hello from enclave\n")
             .And.Contain("    sent 3 bytes:\n        000000  000141                            ..A\n");
+    }
+
+    [Fact]
+    public async Task Captured_traffic_is_a_file_too()
+    {
+        await using Enclave enclave = await Guest.StartHelloAsync(builder => builder.WithCapture());
+
+        IReadOnlyList<Artifact> artifacts = FailureArtifacts.Write([enclave], new TestName("Tests", "Fails"), _folder.FullName);
+
+        artifacts.Should().HaveCount(3).And.OnlyContain(artifact => artifact.Problem == null);
+        byte[] capture = await File.ReadAllBytesAsync(Path.Combine(_folder.FullName, "Tests.Fails.pcapng"));
+        capture.Should().StartWith([0x0a, 0x0d, 0x0d, 0x0a], "a pcapng file begins with a section header block");
+        capture.AsSpan().IndexOf("ready\n"u8).Should().BePositive();
     }
 
     [Fact]

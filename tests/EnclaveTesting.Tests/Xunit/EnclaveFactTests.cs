@@ -26,6 +26,17 @@ public class EnclaveFactTests
     }
 
     [Fact]
+    public async Task What_a_failing_test_started_itself_is_shown_too()
+    {
+        await using var fixture = new HelloFixture();
+        await fixture.InitializeAsync();
+
+        (await RunAsync(nameof(Sample.Fails_with_an_enclave_of_its_own), fixture)).OfType<TestFailed>().Should().ContainSingle().Which.Output
+            .Should().Contain("---- console of HelloFixture (Running) ----").And.Contain("---- console of own (Disposed) ----")
+            .And.Contain("Sample.Fails_with_an_enclave_of_its_own.own.2.console.txt");
+    }
+
+    [Fact]
     public async Task A_passing_test_shows_nothing()
     {
         await using var fixture = new HelloFixture();
@@ -69,6 +80,14 @@ public class EnclaveFactTests
     {
         [EnclaveFact]
         public void Fails() => enclave.Parent.HasHeartbeat.Should().BeFalse("it fails on purpose");
+
+        [EnclaveFact]
+        public async Task Fails_with_an_enclave_of_its_own()
+        {
+            await using Enclave own = Guest.Of("hello").WithName("own").Build();
+            await own.StartAsync();
+            own.Parent.HasHeartbeat.Should().BeFalse("it fails on purpose");
+        }
 
         [EnclaveFact]
         public void Passes() => enclave.Parent.HasHeartbeat.Should().BeTrue();

@@ -23,6 +23,11 @@ public class Xunit3Tests(Xunit3Run run) : IClassFixture<Xunit3Run>
     }
 
     [Fact]
+    public void What_a_failing_test_started_itself_is_shown_too() => run.Of("HelloSample.Fails_with_an_enclave_of_its_own").Test.Element("output")!.Value
+        .Should().Contain("---- console of HelloFixture (Running) ----").And.Contain("---- console of own (Disposed) ----")
+        .And.Contain(Path.Combine(run.Artifacts, "HelloSample.Fails_with_an_enclave_of_its_own.own.2.console.txt"));
+
+    [Fact]
     public void A_passing_test_shows_and_writes_nothing()
     {
         (string result, XElement element) = run.Of("HelloSample.Passes");

@@ -1,9 +1,9 @@
-using EnclaveTesting.Tests.NUnit.Samples;
+using EnclaveTesting.NUnit.Tests.Samples;
 using NUnit.Framework.Api;
 using NUnit.Framework.Interfaces;
 using NUnit.Framework.Internal;
 
-namespace EnclaveTesting.Tests.NUnit;
+namespace EnclaveTesting.NUnit.Tests;
 
 /// <summary>Runs the samples beside once for a test class, with NUnit's own runner, and keeps the results.</summary>
 public sealed class NUnitRun

@@ -4,7 +4,7 @@ using EnclaveTesting.Tests.Lifecycle;
 using NUnit.Framework;
 using NAssert = NUnit.Framework.Assert;
 
-namespace EnclaveTesting.Tests.NUnit.Samples;
+namespace EnclaveTesting.NUnit.Tests.Samples;
 
 public sealed class OwnSample : EnclaveTestBase
 {

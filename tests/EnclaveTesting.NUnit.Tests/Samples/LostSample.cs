@@ -2,7 +2,7 @@ using EnclaveTesting.NUnit;
 using NUnit.Framework;
 using NAssert = NUnit.Framework.Assert;
 
-namespace EnclaveTesting.Tests.NUnit.Samples;
+namespace EnclaveTesting.NUnit.Tests.Samples;
 
 public sealed class LostSample : EnclaveTestBase<LostSample.NeverStarted>
 {

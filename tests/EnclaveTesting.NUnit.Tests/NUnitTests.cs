@@ -1,6 +1,6 @@
 using NUnit.Framework.Interfaces;
 
-namespace EnclaveTesting.Tests.NUnit;
+namespace EnclaveTesting.NUnit.Tests;
 
 /// <summary>The NUnit package, seen from outside: what its runner reports about tests that fail and are skipped.</summary>
 public class NUnitTests(NUnitRun run) : IClassFixture<NUnitRun>
@@ -23,6 +23,11 @@ public class NUnitTests(NUnitRun run) : IClassFixture<NUnitRun>
         result.Output.Should().ContainAll(files);
         File.ReadAllText(files[0]).Should().StartWith("hello: enclave guest starting\n");
     }
+
+    [Fact]
+    public void What_a_failing_test_started_itself_is_shown_too() => run.Of("SharingSample.Fails_with_an_enclave_of_its_own").Output
+        .Should().Contain("---- console of SharedHello (Running) ----").And.Contain("---- console of own (Disposed) ----")
+        .And.Contain("SharingSample.Fails_with_an_enclave_of_its_own.own.2.console.txt");
 
     [Fact]
     public void A_passing_test_shows_and_writes_nothing()

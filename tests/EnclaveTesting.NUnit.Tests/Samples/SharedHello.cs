@@ -2,7 +2,7 @@ using EnclaveTesting.NUnit;
 using EnclaveTesting.Tests.Lifecycle;
 using NUnit.Framework;
 
-namespace EnclaveTesting.Tests.NUnit.Samples;
+namespace EnclaveTesting.NUnit.Tests.Samples;
 
 /// <summary>For the namespace.</summary>
 [SetUpFixture]
