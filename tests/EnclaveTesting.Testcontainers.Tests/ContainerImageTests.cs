@@ -3,6 +3,7 @@ using DotNet.Testcontainers.Images;
 using EnclaveTesting.Engine.Eif;
 using EnclaveTesting.Engine.Images;
 using EnclaveTesting.Engine.Tests.Images;
+using Wait = EnclaveTesting.Wait;
 
 namespace EnclaveTesting.Testcontainers.Tests;
 
@@ -93,6 +94,29 @@ public class ContainerImageTests(Podman podman)
     [PodmanFact]
     public Task An_image_that_nobody_has_is_said_so() =>
         Awaiting(() => ExportAsync("localhost/enclave-tests/none:1")).Should().ThrowAsync<InvalidOperationException>().WithMessage("*no image localhost/enclave-tests/none:1 and could not pull it*");
+
+    [PodmanFact]
+    public async Task Boots()
+    {
+        await ImportAppAsync();
+
+        #region image
+        await using Enclave enclave = new EnclaveBuilder()
+            .WithContainerImage("localhost/enclave-tests/app:1", new ContainerImageOptions
+            {
+                Environment = new Dictionary<string, string> { ["GREETING"] = "from the test" },
+                DockerEndpoint = podman.Endpoint,                                      // otherwise the one that Testcontainers finds
+            })
+            .WithMemory(256)
+            .WithParent(parent => parent.Port(9001).Expect("ready\n"))
+            .WaitFor(Wait.ForParentPort(9001))
+            .Build();
+        await enclave.StartAsync();
+
+        (await enclave.Client<string, string>(port: 5001, Codec.Lines).SendAsync("env GREETING")).Should().Be("from the test");
+        #endregion
+        (await enclave.Client<string, string>(port: 5001, Codec.Lines).SendAsync("env LEVEL")).Should().Be("1");
+    }
 
     private static Func<Task> Awaiting(Func<Task> action) => action;
 
