@@ -13,6 +13,10 @@ internal sealed unsafe class SoftwareProcessor : IDisposable
     private const ulong Physical = 0x20_0000;
     private const int MemorySize = 4 * 1024 * 1024;
     private const byte Halt = 0xF4;
+    private const ulong TableArea = 0x10_0000;
+    private const ulong Handlers = 0x11_0000;
+    private const int HandlerSize = 16;
+    private const int Vectors = 32;
 
     private readonly GuestMemory _memory = GuestMemory.Allocate(MemorySize);
     private readonly NothingElse _platform = new();
@@ -23,6 +27,7 @@ internal sealed unsafe class SoftwareProcessor : IDisposable
         Write(Tables, (Tables + 0x1000) | 3);
         Write(Tables + 0x1000, (Tables + 0x2000) | 3);
         Write(Tables + 0x2000 + (CodeLayout.Base >> 21 << 3), Physical | 0x83);
+        WriteGates();
         Cpu = new SoftwareCpu(0, _memory, _platform);
         var system = new CpuSystemRegisters
         {
@@ -32,6 +37,8 @@ internal sealed unsafe class SoftwareProcessor : IDisposable
             Fs = SegmentRegister.Data(16),
             Gs = SegmentRegister.Data(16),
             Ss = SegmentRegister.Data(16),
+            Gdtr = new DescriptorTable(CodeLayout.Base + TableArea, 23),
+            Idtr = new DescriptorTable(CodeLayout.Base + TableArea + 0x1000, (Vectors * 16) - 1),
             Cr0 = 0x8000_0033,
             Cr3 = Tables,
             Cr4 = 0x406A0,
@@ -46,6 +53,16 @@ internal sealed unsafe class SoftwareProcessor : IDisposable
 
     /// <summary>What the last case ran into, or null.</summary>
     public string? Unimplemented => _platform.Unimplemented;
+
+    /// <summary>The vector of the fault a run ended with, or -1: each handler is a HLT of its own.</summary>
+    public int Fault
+    {
+        get
+        {
+            ulong offset = Cpu.State->Rip - (CodeLayout.Base + Handlers);
+            return offset < Vectors * HandlerSize ? (int)(offset / HandlerSize) : -1;
+        }
+    }
 
     public Span<byte> Data => _memory.GetSpan(new GuestAddress(Physical + (CodeLayout.Data - CodeLayout.Base)), CodeLayout.DataSize);
 
@@ -91,13 +108,28 @@ internal sealed unsafe class SoftwareProcessor : IDisposable
         StateImage.WriteXmm(state, stored[StateImage.XmmOffset..], 16);
         StateImage.WriteUpper(state, stored[StateImage.AvxOffset..], 16);
         output->Mxcsr = state->Mxcsr;
-        return stop == CpuStop.Halted;
+        return stop == CpuStop.Halted && Fault < 0;
     }
 
     public void Dispose()
     {
         Cpu.Dispose();
         _memory.Dispose();
+    }
+
+    // A flat code segment for the gates to load, and a 64-bit interrupt gate for each exception (SDM vol. 3, figure 6-8).
+    private void WriteGates()
+    {
+        Write(Physical + TableArea + 8, 0x00AF_9B00_0000_FFFF);
+        Write(Physical + TableArea + 16, 0x00CF_9300_0000_FFFF);
+        for (ulong vector = 0; vector < Vectors; vector++)
+        {
+            ulong handler = CodeLayout.Base + Handlers + (vector * HandlerSize);
+            ulong gate = (handler & 0xFFFF) | (8UL << 16) | (0x8EUL << 40) | ((handler >> 16 & 0xFFFF) << 48);
+            Write(Physical + TableArea + 0x1000 + (vector * 16), gate);
+            Write(Physical + TableArea + 0x1000 + (vector * 16) + 8, handler >> 32);
+            _memory.TryWrite(new GuestAddress(Physical + Handlers + (vector * HandlerSize)), Halt);
+        }
     }
 
     private void Write(ulong address, ulong value) => _memory.TryWrite(new GuestAddress(address), value);

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
+using EnclaveTesting.Engine.Accelerators.Software.Cpu.Simd;
 
 namespace EnclaveTesting.Engine.Accelerators.Software.Cpu;
 
@@ -20,7 +21,7 @@ internal static unsafe class CpuidLeaves
     private const uint Leaf1Ecx = (1 << 13) | (1 << 21) | (1 << 22) | (1 << 23) | (1 << 24) | (1 << 30) | (1u << 31);
 
     /// <summary>The vector instructions' part of leaf 1: ECX. Bits come as they are whole.</summary>
-    private static readonly uint Leaf1EcxVector = 0;
+    private static readonly uint Leaf1EcxVector = SimdFeatures.Leaf1Ecx;
 
     /// <summary>FPU, DE, PSE, TSC, MSR, PAE, MCE, CX8, APIC, SEP, MTRR, PGE, MCA, CMOV, PAT, PSE36, CLFSH.</summary>
     private const uint Leaf1Edx = 1 | (1 << 2) | (1 << 3) | (1 << 4) | (1 << 5) | (1 << 6) | (1 << 7) | (1 << 8) | (1 << 9) | (1 << 11) | (1 << 12)

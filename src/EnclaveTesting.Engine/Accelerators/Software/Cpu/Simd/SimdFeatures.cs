@@ -4,7 +4,7 @@ namespace EnclaveTesting.Engine.Accelerators.Software.Cpu.Simd;
 internal static class SimdFeatures
 {
     /// <summary>The x87 FPU.</summary>
-    public const bool X87 = false;
+    public const bool X87 = true;
 
     /// <summary>MMX, SSE and SSE2 with FXSAVE.</summary>
     public const bool Sse2 = true;
@@ -27,8 +27,8 @@ internal static class SimdFeatures
     /// <summary>PCLMULQDQ.</summary>
     public const bool Pclmulqdq = false;
 
-    /// <summary>XSAVE, XRSTOR, XGETBV, XSETBV, with XSAVEOPT, XSAVEC and XGETBV for ECX = 1.</summary>
-    public const bool Xsave = true;
+    /// <summary>XSAVE, XRSTOR, XGETBV and XSETBV with XSAVEOPT and XSAVEC; XGETBV for ECX = 1 is missing.</summary>
+    public const bool Xsave = false;
 
     /// <summary>AVX.</summary>
     public const bool Avx = false;
@@ -41,6 +41,9 @@ internal static class SimdFeatures
 
     /// <summary>F16C.</summary>
     public const bool F16c = false;
+
+    /// <summary>CPUID leaf 1, ECX: SSE3, SSSE3, SSE4.1, SSE4.2 (SDM vol. 2, table 3-10).</summary>
+    public const uint Leaf1Ecx = (Sse3 ? 1u : 0) | (Ssse3 ? 1u << 9 : 0) | (Sse41 ? 1u << 19 : 0) | (Sse42 ? 1u << 20 : 0);
 
     /// <summary>The bits XCR0 can have.</summary>
     public static ulong StateComponents => Avx ? 7UL : 3UL;

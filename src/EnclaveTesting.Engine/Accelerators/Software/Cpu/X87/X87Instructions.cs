@@ -1,5 +1,5 @@
-using Iced.Intel;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu.Simd;
+using Iced.Intel;
 using No = EnclaveTesting.Engine.Accelerators.Software.Cpu.Simd.ScalarConversionHandlers.No;
 using Yes = EnclaveTesting.Engine.Accelerators.Software.Cpu.Simd.ScalarConversionHandlers.Yes;
 
