@@ -22,10 +22,10 @@ internal static class SimdFeatures
     public const bool Sse42 = true;
 
     /// <summary>AES.</summary>
-    public const bool Aes = false;
+    public const bool Aes = true;
 
     /// <summary>PCLMULQDQ.</summary>
-    public const bool Pclmulqdq = false;
+    public const bool Pclmulqdq = true;
 
     /// <summary>XSAVE, XRSTOR, XGETBV and XSETBV with XSAVEOPT and XSAVEC; XGETBV for ECX = 1 is missing.</summary>
     public const bool Xsave = false;
@@ -42,8 +42,9 @@ internal static class SimdFeatures
     /// <summary>F16C.</summary>
     public const bool F16c = false;
 
-    /// <summary>CPUID leaf 1, ECX: SSE3, SSSE3, SSE4.1, SSE4.2 (SDM vol. 2, table 3-10).</summary>
-    public const uint Leaf1Ecx = (Sse3 ? 1u : 0) | (Ssse3 ? 1u << 9 : 0) | (Sse41 ? 1u << 19 : 0) | (Sse42 ? 1u << 20 : 0);
+    /// <summary>CPUID leaf 1, ECX: SSE3, PCLMULQDQ, SSSE3, SSE4.1, SSE4.2, AES (SDM vol. 2, table 3-10).</summary>
+    public const uint Leaf1Ecx = (Sse3 ? 1u : 0) | (Pclmulqdq ? 1u << 1 : 0) | (Ssse3 ? 1u << 9 : 0) | (Sse41 ? 1u << 19 : 0) | (Sse42 ? 1u << 20 : 0)
+        | (Aes ? 1u << 25 : 0);
 
     /// <summary>The bits XCR0 can have.</summary>
     public static ulong StateComponents => Avx ? 7UL : 3UL;

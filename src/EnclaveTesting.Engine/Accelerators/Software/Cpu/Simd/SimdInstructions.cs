@@ -16,5 +16,6 @@ internal static class SimdInstructions
         MmxInstructions.Register(table);
         Sse4Instructions.Register(table);
         StateInstructions.Register(table);
+        CryptoInstructions.Register(table);
     }
 }
