@@ -14,13 +14,13 @@ namespace EnclaveTesting.Engine.Accelerators;
 /// <param name="Finding">What was found, in words that follow "because".</param>
 internal sealed record AcceleratorProbe(bool Works, string Finding)
 {
-    private const int PatienceMilliseconds = 250;
+    private const int PatienceMilliseconds = 2000;
     private const ulong EntryFlags = 2; // interrupts off; bit 1 is always one
     private const ulong ProtectedPagedMode = 0x8000_0033; // PG, NE, ET, MP, PE
     private const ulong PaeAndSse = 0x620; // OSXMMEXCPT, OSFXSR, PAE
     private const ulong LongMode = 0x500; // LMA, LME
 
-    /// <summary>Runs the probe guest; what cannot even be started did not work either. Takes some milliseconds, 250 at most where a guest gets stuck.</summary>
+    /// <summary>Runs the probe guest; what cannot even be started did not work either. Takes some milliseconds, two seconds at most where a guest gets stuck or the host is very busy.</summary>
     public static AcceleratorProbe Run(IAccelerator accelerator)
     {
         var watch = Stopwatch.StartNew();

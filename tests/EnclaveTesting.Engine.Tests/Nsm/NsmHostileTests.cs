@@ -111,7 +111,8 @@ public sealed class NsmHostileTests(ITestOutputHelper output)
                 break;
             case 1:
                 queue.Add(response);
-                queue.Add(request);
+                // Never writable here: behind a chain that happens to be read only it would be a proper response's room.
+                queue.Add(driver.RequestBuffer(length));
                 break;
             case 2:
                 queue.Add(request);
