@@ -5,8 +5,9 @@ namespace EnclaveTesting.Engine.Machine;
 
 /// <summary>
 /// Watches the serial console on its way to the sink for a kernel panic, as kernel/panic.c prints it: the line
-/// "Kernel panic - not syncing: REASON" and, once all is printed, "---[ end Kernel panic - not syncing: REASON ]---".
-/// Only at the start of a line, after an optional time stamp, so that a program that quotes the words is no panic.
+/// "Kernel panic - not syncing: REASON" and, once all is printed, either "---[ end Kernel panic - not syncing: REASON ]---" or, with
+/// panic=SECONDS on the command line, "Rebooting in SECONDS seconds..". The first counts at the start of a line or after the kernel's time
+/// stamp, which may follow what a program had begun to print, so that a program that quotes the words is no panic.
 /// </summary>
 internal sealed class PanicDetector(ISerialSink sink) : ISerialSink
 {
@@ -15,6 +16,10 @@ internal sealed class PanicDetector(ISerialSink sink) : ISerialSink
     private static ReadOnlySpan<byte> Panic => "Kernel panic - not syncing"u8;
 
     private static ReadOnlySpan<byte> PanicEnd => "---[ end Kernel panic - not syncing"u8;
+
+    private static ReadOnlySpan<byte> Rebooting => "Rebooting in "u8;
+
+    private static ReadOnlySpan<byte> RebootingEnd => " seconds.."u8;
 
     private readonly byte[] _line = new byte[LongestLine];
     private int _length;
@@ -36,19 +41,27 @@ internal sealed class PanicDetector(ISerialSink sink) : ISerialSink
             return;
         }
 
-        ReadOnlySpan<byte> line = WithoutTimeStamp(_line.AsSpan(0, _length));
+        ReadOnlySpan<byte> line = _line.AsSpan(0, _length);
         _length = 0;
-        if (line.StartsWith(Panic))
-            Reason ??= Encoding.UTF8.GetString(line);
-        else if (Reason is not null && line.StartsWith(PanicEnd))
+        if (Reason is null)
+            Reason = FindPanic(line);
+        else if (line.IndexOf(PanicEnd) >= 0 || (line.IndexOf(Rebooting) >= 0 && line.IndexOf(RebootingEnd) >= 0))
             Panicked?.Invoke();
     }
 
-    private static ReadOnlySpan<byte> WithoutTimeStamp(ReadOnlySpan<byte> line)
+    private static string? FindPanic(ReadOnlySpan<byte> line)
     {
-        if (line.IsEmpty || line[0] != '[')
-            return line;
-        int end = line.IndexOf("] "u8);
-        return end < 0 ? line : line[(end + 2)..];
+        int start = line.IndexOf(Panic);
+        return start == 0 || (start > 0 && EndsWithTimeStamp(line[..start])) ? Encoding.UTF8.GetString(line[start..]) : null;
+    }
+
+    // "[    0.362065] "
+    private static bool EndsWithTimeStamp(ReadOnlySpan<byte> text)
+    {
+        if (!text.EndsWith("] "u8))
+            return false;
+        text = text[..^2];
+        int open = text.LastIndexOf((byte)'[');
+        return open >= 0 && text.Length - open > 1 && text[(open + 1)..].IndexOfAnyExcept(" .0123456789"u8) < 0;
     }
 }
