@@ -115,6 +115,23 @@ public sealed unsafe class SimdFaultTests : IDisposable
         }
     }
 
+    [Fact]
+    public void The_smallest_integer_as_packed_decimal_is_the_indefinite_one()
+    {
+        byte[] fbstp = [0xDF, 0x30];
+        Run(fbstp, MostNegative).Should().Be(-1);
+        _processor.Data.Slice((int)(CodeLayout.Operands - CodeLayout.Data), 10).ToArray().Should()
+            .Equal(0, 0, 0, 0, 0, 0, 0, 0xC0, 0xFF, 0xFF);
+
+        static void MostNegative(ref RegisterImage image)
+        {
+            image.Gpr[6] = image.Gpr[0] = CodeLayout.Operands;
+            image.X87Tag = 1;
+            image.X87[0] = 1UL << 63;
+            image.X87[1] = 0xC03E;
+        }
+    }
+
     private delegate void Change(ref RegisterImage image);
 
     private int Run(byte[] code, Action<ImageHandle>? change = null, uint mxcsr = 0x1F80)

@@ -81,7 +81,7 @@ internal static unsafe class X87Integers
             FloatContext context = X87Unit.Context(state);
             FloatParts value = X87Unit.Load(state, 0);
             long integer = FloatConvert.ToInteger(in value, context.Rounding, 64, ref context);
-            indefinite = (context.Raised & FloatContext.Invalid) != 0 || Math.Abs(integer) > LargestDecimal;
+            indefinite = (context.Raised & FloatContext.Invalid) != 0 || integer is > LargestDecimal or < -LargestDecimal;
             if (indefinite)
             {
                 context.Raised = FloatContext.Invalid;
