@@ -49,7 +49,7 @@ internal sealed class RootFileSystemOptions
         if (source is null)
             return builder;
         var init = arguments.GetValue(_init) is { } file ? await File.ReadAllBytesAsync(file, cancellationToken).ConfigureAwait(false) : GuestKit.Init;
-        ReadOnlyMemory<byte>? module = arguments.GetValue(_nsmModule) is { } path ? await File.ReadAllBytesAsync(path, cancellationToken).ConfigureAwait(false) : null;
+        ReadOnlyMemory<byte>? module = arguments.GetValue(_nsmModule) is { } path ? await File.ReadAllBytesAsync(path, cancellationToken).ConfigureAwait(false) : (ReadOnlyMemory<byte>?)null;
         var compression = arguments.GetValue(_gzip) ? RamdiskCompression.Gzip : RamdiskCompression.None;
         try
         {

@@ -61,7 +61,7 @@ public sealed class BuildCommandTests : IDisposable
         image.Verify();
         image.CommandLine.Should().Be(EifBuilder.DefaultCommandLine);
         image.Ramdisks.Should().HaveCount(2);
-        System.Text.Encoding.ASCII.GetString(image.Ramdisks[0].Data).Should().StartWith("070701").And.Contain("init binary");
+        System.Text.Encoding.ASCII.GetString(image.Ramdisks[0].Data).Should().StartWith("070701").And.Contain("init binary").And.NotContain("nsm.ko");
         System.Text.Encoding.ASCII.GetString(image.Ramdisks[1].Data).Should().Contain("/bin/server\n--port=5000\n").And.Contain("A=1\n").And.Contain("rootfs/bin/server");
     }
 

@@ -7,9 +7,24 @@ internal static class KvmRegisterConversion
 {
     public static KvmRegs ToKvm(in CpuRegisters r) => new()
     {
-        Rax = r.Rax, Rbx = r.Rbx, Rcx = r.Rcx, Rdx = r.Rdx, Rsi = r.Rsi, Rdi = r.Rdi, Rsp = r.Rsp, Rbp = r.Rbp,
-        R8 = r.R8, R9 = r.R9, R10 = r.R10, R11 = r.R11, R12 = r.R12, R13 = r.R13, R14 = r.R14, R15 = r.R15,
-        Rip = r.Rip, Rflags = r.Rflags,
+        Rax = r.Rax,
+        Rbx = r.Rbx,
+        Rcx = r.Rcx,
+        Rdx = r.Rdx,
+        Rsi = r.Rsi,
+        Rdi = r.Rdi,
+        Rsp = r.Rsp,
+        Rbp = r.Rbp,
+        R8 = r.R8,
+        R9 = r.R9,
+        R10 = r.R10,
+        R11 = r.R11,
+        R12 = r.R12,
+        R13 = r.R13,
+        R14 = r.R14,
+        R15 = r.R15,
+        Rip = r.Rip,
+        Rflags = r.Rflags,
     };
 
     public static CpuRegisters FromKvm(in KvmRegs r) => new(
