@@ -13,6 +13,11 @@ internal static unsafe class KvmIoctl
     public const uint GetRegs = 0x8090AE81, SetRegs = 0x4090AE82, GetSregs = 0x8138AE83, SetSregs = 0x4138AE84;
     public const uint Translate = 0xC018AE85, SetMsrs = 0x4008AE89, SetFpu = 0x41A0AE8D, GetLapic = 0x8400AE8E;
     public const uint SetLapic = 0x4400AE8F, SetCpuid2 = 0x4008AE90, GetMpState = 0x8004AE98;
+    public const uint SetMpState = 0x4004AE99, GetMsrs = 0xC008AE88, GetMsrIndexList = 0xC004AE02, GetVcpuEvents = 0x8040AE9F;
+    public const uint SetVcpuEvents = 0x4040AEA0, GetDebugregs = 0x8080AEA1, SetDebugregs = 0x4080AEA2, GetXsave = 0x9000AEA4;
+    public const uint GetXsave2 = 0x9000AECF, SetXsave = 0x5000AEA5, GetXcrs = 0x8188AEA6, SetXcrs = 0x4188AEA7, KvmclockCtrl = 0xAEAD;
+    public const uint GetIrqchip = 0xC208AE62, SetIrqchip = 0x8208AE63, GetPit2 = 0x8070AE9F, SetPit2 = 0x4070AEA0;
+    public const uint GetClock = 0x8030AE7C, SetClock = 0x4030AE7B;
 
     /// <summary>KVM's interface has had this version since Linux 2.6.22.</summary>
     public const int ApiVersion = 12;

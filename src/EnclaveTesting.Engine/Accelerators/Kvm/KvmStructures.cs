@@ -113,14 +113,129 @@ internal unsafe struct KvmCpuidTable
 
     public uint Count, Padding;
     public fixed byte Entries[Capacity * 40];
+
+    /// <summary>A table of entries that were saved.</summary>
+    /// <exception cref="ArgumentException">There are more than <see cref="Capacity"/>.</exception>
+    public static KvmCpuidTable From(ReadOnlySpan<KvmCpuidEntry> entries)
+    {
+        var table = new KvmCpuidTable { Count = (uint)entries.Length };
+        entries.CopyTo(MemoryMarshal.Cast<byte, KvmCpuidEntry>(new Span<byte>(table.Entries, Capacity * sizeof(KvmCpuidEntry))));
+        return table;
+    }
+
+    /// <summary>The entries.</summary>
+    public readonly KvmCpuidEntry[] ToArray()
+    {
+        fixed (byte* entries = Entries)
+            return new ReadOnlySpan<KvmCpuidEntry>(entries, (int)Math.Min(Count, Capacity)).ToArray();
+    }
+}
+
+/// <summary>struct kvm_msr_entry.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct KvmMsrEntry
+{
+    public uint Index;
+    private readonly uint _reserved;
+    public ulong Value;
 }
 
 /// <summary>struct kvm_msrs with one entry.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct KvmOneMsr
 {
-    public uint Count, Padding, Index, Reserved;
+    public uint Count;
+    private readonly uint _padding;
+    public KvmMsrEntry Entry;
+}
+
+/// <summary>struct kvm_msr_list with room for every register a host reports.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct KvmMsrList
+{
+    public const int Capacity = 1024;
+
+    public uint Count;
+    public fixed uint Indices[Capacity];
+}
+
+/// <summary>struct kvm_xcrs.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 392)]
+internal struct KvmXcrs
+{
+    [FieldOffset(0)]
+    public uint Count;
+
+    /// <summary>The first register's number, and its value: XCR0 is the only one there is.</summary>
+    [FieldOffset(8)]
+    public uint Number;
+
+    [FieldOffset(16)]
     public ulong Value;
+}
+
+/// <summary>struct kvm_debugregs.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct KvmDebugRegs
+{
+    public fixed ulong Db[4];
+    public ulong Dr6, Dr7, Flags;
+    public fixed ulong Reserved[9];
+}
+
+/// <summary>struct kvm_vcpu_events: exceptions, interrupts and NMIs on their way, the interrupt shadow.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 64)]
+internal struct KvmVcpuEvents
+{
+    [FieldOffset(0)]
+    public byte ExceptionInjected;
+
+    [FieldOffset(8)]
+    public byte InterruptInjected;
+
+    /// <summary>Whether interrupts are held off for one instruction (KVM_X86_SHADOW_INT_*).</summary>
+    [FieldOffset(11)]
+    public byte InterruptShadow;
+
+    [FieldOffset(12)]
+    public byte NmiInjected;
+
+    [FieldOffset(14)]
+    public byte NmiMasked;
+
+    /// <summary>Which optional fields hold something (KVM_VCPUEVENT_VALID_*).</summary>
+    [FieldOffset(20)]
+    public uint Flags;
+}
+
+/// <summary>struct kvm_irqchip: one of the three interrupt controllers outside the CPUs.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct KvmIrqchip
+{
+    public const uint PicMaster = 0, PicSlave = 1, IoApic = 2;
+
+    public uint Chip, Padding;
+    public fixed byte Registers[512];
+}
+
+/// <summary>struct kvm_pit_state2: the 8254's three channels.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct KvmPitState
+{
+    public fixed byte Registers[112];
+}
+
+/// <summary>struct kvm_clock_data: the clock behind kvmclock.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct KvmClockData
+{
+    /// <summary>Nanoseconds of guest time.</summary>
+    public ulong Clock;
+
+    public uint Flags;
+    private readonly uint _padding;
+    public ulong RealTime, HostTsc;
+    private fixed uint _reserved[4];
 }
 
 /// <summary>struct kvm_translation.</summary>

@@ -20,8 +20,12 @@ internal sealed unsafe class KvmVirtualCpu : IDisposable
     private readonly Thread _thread;
     private int _threadId;
     private volatile bool _stop;
+    private readonly object _parking = new();
+    private volatile bool _pause;
+    private bool _parked, _ended;
     private volatile int _probeWanted, _probeDone;
     private volatile bool _dead;
+    private KvmCpuidTable _cpuid;
     private bool _disposed;
     private bool _registersKnown;
     private CpuRegisters _registers;
@@ -52,6 +56,7 @@ internal sealed unsafe class KvmVirtualCpu : IDisposable
     /// <summary>Prepares what firmware prepares; the boot CPU also gets its registers.</summary>
     public void Configure(KvmCpuidTable cpuid, in BootEntry? entry)
     {
+        _cpuid = cpuid;
         KvmIoctl.Call(_fd, KvmIoctl.SetCpuid2, ref cpuid);
         if (entry is not { } boot)
             return;
@@ -80,8 +85,53 @@ internal sealed unsafe class KvmVirtualCpu : IDisposable
     /// <summary>Makes the thread leave its loop, wherever the guest is.</summary>
     public void RequestStop()
     {
-        _stop = true;
+        lock (_parking)
+        {
+            _stop = true;
+            Monitor.PulseAll(_parking);
+        }
+
         Kick();
+    }
+
+    /// <summary>Asks the thread to wait between two instructions; <see cref="WaitUntilParked"/> says when it does.</summary>
+    public void RequestPause()
+    {
+        lock (_parking)
+            _pause = true;
+        Kick();
+    }
+
+    /// <summary>Waits until the thread is out of the guest, with every access to a device answered, or has ended.</summary>
+    public void WaitUntilParked()
+    {
+        lock (_parking)
+        {
+            while (!_parked && !_ended)
+                Monitor.Wait(_parking);
+        }
+    }
+
+    /// <summary>Lets a paused thread go on.</summary>
+    public void Resume()
+    {
+        // A guest that watches for CPUs that are stuck is told that this one was stopped; it may not use kvmclock at all.
+        _ = LibC.IoControl(_fd, KvmIoctl.KvmclockCtrl, 0);
+        lock (_parking)
+        {
+            _pause = false;
+            Monitor.PulseAll(_parking);
+        }
+    }
+
+    /// <summary>Everything KVM knows of the CPU; while it is parked.</summary>
+    public KvmVirtualCpuState Capture(uint[] msrs, int extendedSize) => KvmStateTransfer.Capture(_fd, _cpuid, msrs, extendedSize);
+
+    /// <summary>Makes a CPU that has not run yet what another one was.</summary>
+    public void Configure(KvmVirtualCpuState state, int extendedSize)
+    {
+        KvmStateTransfer.Apply(_fd, state, extendedSize);
+        _cpuid = KvmCpuidTable.From(state.Cpuid);
     }
 
     /// <summary>Asks the thread to find out whether the CPU is halted for ever; the answer comes as <see cref="IsDead"/>.</summary>
@@ -145,6 +195,11 @@ internal sealed unsafe class KvmVirtualCpu : IDisposable
         finally
         {
             Volatile.Write(ref _threadId, 0);
+            lock (_parking)
+            {
+                _ended = true;
+                Monitor.PulseAll(_parking);
+            }
         }
     }
 
@@ -192,6 +247,8 @@ internal sealed unsafe class KvmVirtualCpu : IDisposable
         Thread.MemoryBarrier();
         if (_stop)
             return;
+        if (_pause)
+            Park();
         int wanted = _probeWanted;
         if (wanted == _probeDone)
             return;
@@ -199,6 +256,18 @@ internal sealed unsafe class KvmVirtualCpu : IDisposable
         KvmIoctl.Call(_fd, KvmIoctl.GetMpState, ref state);
         _dead = state == MpStateUninitialized || (state == MpStateHalted && _run->InterruptFlag == 0);
         _probeDone = wanted;
+    }
+
+    private void Park()
+    {
+        lock (_parking)
+        {
+            _parked = true;
+            Monitor.PulseAll(_parking);
+            while (_pause && !_stop)
+                Monitor.Wait(_parking);
+            _parked = false;
+        }
     }
 
     private void HandleIo()
@@ -302,7 +371,7 @@ internal sealed unsafe class KvmVirtualCpu : IDisposable
 
     private void SetMsr(uint index, ulong value)
     {
-        var msr = new KvmOneMsr { Count = 1, Index = index, Value = value };
+        var msr = new KvmOneMsr { Count = 1, Entry = new KvmMsrEntry { Index = index, Value = value } };
         // KVM answers with the number of registers it took; a host without one of these runs guests all the same.
         KvmIoctl.Call(_fd, KvmIoctl.SetMsrs, ref msr);
     }

@@ -18,6 +18,10 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
     private readonly FileDescriptor _vm;
     private readonly IMachineBus _bus;
     private readonly KvmCpuidTable _cpuid;
+    private readonly uint[] _msrs;
+    private readonly int _extendedSize;
+    private readonly SemaphoreSlim _eventGate = new(1);
+    private int _paused;
     private readonly bool _tscDeadline;
     private readonly KvmVirtualCpu[] _cpus;
     private readonly Dictionary<Gsi, KvmInterruptLine> _lines = [];
@@ -58,6 +62,8 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
             KvmIoctl.Call(_vm, KvmIoctl.CreatePit2, ref pit);
 
             _cpuid = KvmCpuid.Supported(kvm);
+            _msrs = KvmStateTransfer.ListMsrs(kvm);
+            _extendedSize = KvmIoctl.Call(_vm, KvmIoctl.CheckExtension, KvmCapability.Xsave2);
             _tscDeadline = KvmIoctl.Call(kvm, KvmIoctl.CheckExtension, KvmCapability.TscDeadlineTimer) > 0;
             int runSize = KvmIoctl.Call(kvm, KvmIoctl.GetVcpuMmapSize);
             for (int i = 0; i < _cpus.Length; i++)
@@ -131,10 +137,74 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
             throw exception.ToUnavailable();
         }
 
-        _eventThread.Start();
-        _started = true;
+        StartThreads();
+    }
+
+    /// <summary>
+    /// Starts as another machine was when it was captured, around memory with the same contents. The machine's devices and interrupt lines are
+    /// not part of it: whoever restores them drives the lines that are asserted again.
+    /// </summary>
+    /// <exception cref="ArgumentException">The state is that of a machine with another number of CPUs.</exception>
+    /// <exception cref="AcceleratorUnavailableException">This host's KVM does not take the state.</exception>
+    public void Start(KvmMachineState state)
+    {
+        if (state.Cpus.Length != _cpus.Length)
+            throw new ArgumentException($"The saved machine has {state.Cpus.Length} CPUs, this one {_cpus.Length}.", nameof(state));
+        try
+        {
+            KvmStateTransfer.Apply(_vm, state);
+            for (int i = 0; i < _cpus.Length; i++)
+                _cpus[i].Configure(state.Cpus[i], _extendedSize);
+        }
+        catch (KvmException exception)
+        {
+            throw exception.ToUnavailable();
+        }
+
+        StartThreads();
+    }
+
+    /// <summary>
+    /// Stops all CPUs between two instructions and the doorbells after what has rung; returns when nothing moves any more. Not from a thread
+    /// of the machine.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The machine has not been started.</exception>
+    public void Pause()
+    {
+        if (!_started)
+            throw new InvalidOperationException("A machine can be paused once it has been started.");
+        if (Interlocked.Exchange(ref _paused, 1) != 0)
+            return;
         foreach (KvmVirtualCpu cpu in _cpus)
-            cpu.Start();
+            cpu.RequestPause();
+        foreach (KvmVirtualCpu cpu in _cpus)
+            cpu.WaitUntilParked();
+        _eventGate.Wait();
+        if (_stop)
+            return;
+        // What has rung is the device's business before its state is looked at.
+        Span<LibC.PollFd> fds = stackalloc LibC.PollFd[_doorbells.Count + 1];
+        ListEvents(fds);
+        if (PollEvents(fds, 0) > 0)
+            HandleEvents(fds);
+    }
+
+    /// <summary>Goes on after <see cref="Pause"/>.</summary>
+    public void Resume()
+    {
+        if (Interlocked.Exchange(ref _paused, 0) == 0)
+            return;
+        _eventGate.Release();
+        foreach (KvmVirtualCpu cpu in _cpus)
+            cpu.Resume();
+    }
+
+    /// <summary>Everything KVM knows of the machine; while it is paused.</summary>
+    public KvmMachineState Capture()
+    {
+        KvmMachineState state = KvmStateTransfer.Capture(_vm);
+        state.Cpus = [.. _cpus.Select(cpu => cpu.Capture(_msrs, _extendedSize))];
+        return state;
     }
 
     /// <inheritdoc/>
@@ -149,6 +219,7 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
     {
         _stop = true;
         _wake.Signal();
+        _eventGate.Release(); // of a paused machine; afterwards nobody waits there any more
         foreach (KvmVirtualCpu cpu in _cpus)
             cpu?.RequestStop();
     }
@@ -178,6 +249,14 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
         Release();
     }
 
+    private void StartThreads()
+    {
+        _eventThread.Start();
+        _started = true;
+        foreach (KvmVirtualCpu cpu in _cpus)
+            cpu.Start();
+    }
+
     private void Release()
     {
         foreach (KvmVirtualCpu? cpu in _cpus)
@@ -195,28 +274,38 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
         try
         {
             Span<LibC.PollFd> fds = stackalloc LibC.PollFd[_doorbells.Count + 1];
-            fds[0] = new LibC.PollFd { Fd = _wake.Number, Events = LibC.PollIn };
-            for (int i = 0; i < _doorbells.Count; i++)
-                fds[i + 1] = new LibC.PollFd { Fd = _doorbells[i].Event.Number, Events = LibC.PollIn };
-
+            ListEvents(fds);
             var probe = new HaltProbe();
             while (!_stop)
             {
-                int ready;
-                fixed (LibC.PollFd* first = fds)
-                    ready = LibC.Poll(first, (nuint)fds.Length, IdleCheckMilliseconds);
+                int ready = PollEvents(fds, IdleCheckMilliseconds);
+                _eventGate.Wait();
                 if (_stop)
                     return;
                 if (ready == 0)
                     LookForDeadHalt(probe);
                 if (ready > 0)
                     HandleEvents(fds);
+                _eventGate.Release();
             }
         }
         catch (Exception exception)
         {
             _bus.Ended(new VmExit(VmExitReason.HypervisorError, exception.ToString()));
         }
+    }
+
+    private void ListEvents(Span<LibC.PollFd> fds)
+    {
+        fds[0] = new LibC.PollFd { Fd = _wake.Number, Events = LibC.PollIn };
+        for (int i = 0; i < _doorbells.Count; i++)
+            fds[i + 1] = new LibC.PollFd { Fd = _doorbells[i].Event.Number, Events = LibC.PollIn };
+    }
+
+    private static int PollEvents(Span<LibC.PollFd> fds, int milliseconds)
+    {
+        fixed (LibC.PollFd* first = fds)
+            return LibC.Poll(first, (nuint)fds.Length, milliseconds);
     }
 
     private void HandleEvents(Span<LibC.PollFd> fds)

@@ -9,7 +9,7 @@ internal static unsafe partial class LibC
     public const int EventNonBlocking = 0x800, EventCloseOnExec = 0x80000;
     public const int ProtRead = 1, ProtWrite = 2, MapShared = 1;
     public const short PollIn = 1;
-    public const int NoEntry = 2, Interrupted = 4, Again = 11, AccessDenied = 13, NotPermitted = 1;
+    public const int NoEntry = 2, Interrupted = 4, Again = 11, AccessDenied = 13, NotPermitted = 1, InvalidArgument = 22;
 
     private const int SystemCallGetTid = 186, SystemCallTgKill = 234;
 

@@ -15,8 +15,8 @@ internal sealed record ProcessResources(int Descriptors, int KvmDescriptors, int
         string[] mappings = File.ReadAllLines("/proc/self/maps");
         string[] threads = [.. Directory.EnumerateDirectories("/proc/self/task").Select(Name)];
         return new ProcessResources(
-            descriptors.Length, descriptors.Count(target => target.Contains("kvm", StringComparison.Ordinal)),
-            mappings.Length, mappings.Count(line => line.Contains("kvm", StringComparison.Ordinal)),
+            descriptors.Length, descriptors.Count(target => target.StartsWith("anon_inode:kvm", StringComparison.Ordinal) || target == "/dev/kvm"),
+            mappings.Length, mappings.Count(line => line.Contains("anon_inode:kvm", StringComparison.Ordinal)),
             threads.Length, threads.Count(name => name.StartsWith("enclave", StringComparison.Ordinal)), managed);
     }
 

@@ -1,0 +1,23 @@
+namespace EnclaveTesting.Engine.Accelerators.Kvm;
+
+/// <summary>Everything KVM knows of a machine besides its memory, as it is saved.</summary>
+internal sealed record KvmMachineState
+{
+    /// <summary>The CPUs, by number.</summary>
+    public KvmVirtualCpuState[] Cpus { get; set; } = [];
+
+    /// <summary>The 8259 that gets the timer and the serial port.</summary>
+    public KvmIrqchip PicMaster { get; set; }
+
+    /// <summary>The 8259 behind it.</summary>
+    public KvmIrqchip PicSlave { get; set; }
+
+    /// <summary>The I/O APIC.</summary>
+    public KvmIrqchip IoApic { get; set; }
+
+    /// <summary>The 8254.</summary>
+    public KvmPitState Pit { get; set; }
+
+    /// <summary>Guest time in nanoseconds, which kvmclock tells.</summary>
+    public ulong Clock { get; set; }
+}
