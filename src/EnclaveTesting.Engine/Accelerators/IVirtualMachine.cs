@@ -1,6 +1,7 @@
 using EnclaveTesting.Engine.Boot;
 using EnclaveTesting.Engine.Devices;
 using EnclaveTesting.Engine.Machine;
+using EnclaveTesting.Engine.State;
 
 namespace EnclaveTesting.Engine.Accelerators;
 
@@ -22,6 +23,24 @@ internal interface IVirtualMachine : IMachineWaker, IDisposable
 
     /// <summary>Starts the threads; the boot CPU begins at <paramref name="entry"/>.</summary>
     void Start(in BootEntry entry);
+
+    /// <summary>
+    /// Runs an action while no CPU executes, no exit is unfinished and no device is called, then lets the machine go on. Not from a thread
+    /// of the machine; what the action throws is thrown.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The machine was not started or has ended.</exception>
+    void Pause(Action action);
+
+    /// <summary>Saves CPUs, controllers, timers and clocks (inside <see cref="Pause"/>) or restores them (before <see cref="Resume"/>).</summary>
+    /// <exception cref="StateFormatException">What was saved cannot be.</exception>
+    void Exchange(StateArchive archive);
+
+    /// <summary>Starts the threads of a restored machine, instead of <see cref="Start"/>.</summary>
+    /// <param name="fresh">
+    /// Whether the machine is to know that it is another one now: random instructions begin anew where no seed was given, and a guest that asks
+    /// is told that it was stopped. Else it goes on as the saved one would have.
+    /// </param>
+    void Resume(bool fresh);
 
     /// <summary>
     /// Makes every CPU stop wherever it is (running, halted, spinning). From any thread, also from inside a bus call;

@@ -1,3 +1,5 @@
+using EnclaveTesting.Engine.State;
+
 namespace EnclaveTesting.Engine.Devices;
 
 /// <summary>The real-time clock's memory as it is saved.</summary>
@@ -9,4 +11,12 @@ internal sealed record CmosRtcState
     public long LatchedTicks { get; set; }
 
     public byte[] Memory { get; set; } = new byte[128];
+
+    /// <summary>Saves or restores.</summary>
+    public void Exchange(StateArchive archive)
+    {
+        Index = archive.Within(Index, (byte)0, (byte)127);
+        LatchedTicks = archive.Within(LatchedTicks, 0, DateTime.MaxValue.Ticks);
+        archive.Fixed(Memory.AsSpan());
+    }
 }

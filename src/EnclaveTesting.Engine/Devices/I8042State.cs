@@ -1,3 +1,5 @@
+using EnclaveTesting.Engine.State;
+
 namespace EnclaveTesting.Engine.Devices;
 
 /// <summary>The keyboard controller as it is saved.</summary>
@@ -15,4 +17,14 @@ internal sealed record I8042State
     public byte PendingCommand { get; set; }
 
     public bool LastWasCommand { get; set; }
+
+    /// <summary>Saves or restores.</summary>
+    public void Exchange(StateArchive archive)
+    {
+        Configuration = archive.Value(Configuration);
+        Output = archive.Value(Output);
+        OutputFull = archive.Flag(OutputFull);
+        PendingCommand = archive.Value(PendingCommand);
+        LastWasCommand = archive.Flag(LastWasCommand);
+    }
 }

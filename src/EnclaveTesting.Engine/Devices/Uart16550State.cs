@@ -1,3 +1,5 @@
+using EnclaveTesting.Engine.State;
+
 namespace EnclaveTesting.Engine.Devices;
 
 /// <summary>The registers of a 16550A as they are saved.</summary>
@@ -28,4 +30,20 @@ internal sealed record Uart16550State
     public int ReceiveStart { get; set; }
 
     public int ReceiveCount { get; set; }
+
+    /// <summary>Saves or restores.</summary>
+    public void Exchange(StateArchive archive)
+    {
+        InterruptEnable = archive.Value(InterruptEnable);
+        FifoControl = archive.Value(FifoControl);
+        LineControl = archive.Value(LineControl);
+        ModemControl = archive.Value(ModemControl);
+        Scratch = archive.Value(Scratch);
+        Divisor = archive.Value(Divisor);
+        TransmitterEmptyPending = archive.Flag(TransmitterEmptyPending);
+        Overrun = archive.Flag(Overrun);
+        archive.Fixed(ReceiveFifo.AsSpan());
+        ReceiveStart = archive.Within(ReceiveStart, 0, FifoSize - 1);
+        ReceiveCount = archive.Within(ReceiveCount, 0, FifoSize);
+    }
 }

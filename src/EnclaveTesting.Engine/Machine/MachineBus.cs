@@ -1,6 +1,7 @@
 using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Devices;
 using EnclaveTesting.Engine.Memory;
+using EnclaveTesting.Engine.State;
 
 namespace EnclaveTesting.Engine.Machine;
 
@@ -37,6 +38,14 @@ internal sealed class MachineBus(Action<VmExit> ended) : IMachineBus
             return [.. _unclaimed.OrderBy(access => access.Port ? 0 : 1).ThenBy(access => access.Address)
                 .Select(access => $"{(access.Write ? "write to" : "read of")} {(access.Port ? "port" : "address")} 0x{access.Address:x}")];
         }
+    }
+
+    /// <summary>Saves what guests asked for in vain, or restores it.</summary>
+    public void Exchange(StateArchive archive)
+    {
+        List<(bool Port, ulong Address, bool Write)> unclaimed = archive.List(
+            _unclaimed, MaxUnclaimed, access => (archive.Flag(access.Port), archive.Value(access.Address), archive.Flag(access.Write)));
+        _unclaimed.UnionWith(unclaimed);
     }
 
     /// <inheritdoc/>

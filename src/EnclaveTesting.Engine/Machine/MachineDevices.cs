@@ -6,6 +6,7 @@ using EnclaveTesting.Engine.Devices.Virtio;
 using EnclaveTesting.Engine.Devices.Vsock;
 using EnclaveTesting.Engine.Eif;
 using EnclaveTesting.Engine.Memory;
+using EnclaveTesting.Engine.State;
 using Microsoft.Extensions.Logging;
 
 namespace EnclaveTesting.Engine.Machine;
@@ -14,6 +15,10 @@ namespace EnclaveTesting.Engine.Machine;
 internal sealed class MachineDevices
 {
     private readonly List<VirtioMmio> _virtio = [];
+    private readonly Uart16550 _serial;
+    private readonly I8042 _keyboard;
+    private readonly CmosRtc _clock;
+    private readonly NsmRandom? _random;
 
     /// <summary>Builds the devices and puts them on the bus.</summary>
     public MachineDevices(MicroVmOptions options, EifMeasurements measurements, GuestMemory memory, IVirtualMachine machine, MachineBus bus, ILogger log)
@@ -22,20 +27,22 @@ internal sealed class MachineDevices
         {
             Panicked = () => bus.Ended(new VmExit(VmExitReason.Panic, Panic!.Reason!)),
         };
-        var serial = new Uart16550(Panic, machine.GetInterruptLine(Gsi.Serial));
-        bus.Ports.Add(Uart16550.Com1, Uart16550.PortCount, serial);
+        _serial = new Uart16550(Panic, machine.GetInterruptLine(Gsi.Serial));
+        bus.Ports.Add(Uart16550.Com1, Uart16550.PortCount, _serial);
 
-        var keyboard = new I8042(() => bus.Ended(new VmExit(VmExitReason.Reboot, "The guest reset the machine by its keyboard controller.")));
-        bus.Ports.Add(I8042.DataPort, 1, keyboard);
-        bus.Ports.Add(I8042.CommandPort, 1, keyboard);
-        bus.Ports.Add(CmosRtc.IndexPort, CmosRtc.PortCount, new CmosRtc(options.EffectiveTimeProvider));
+        _keyboard = new I8042(() => bus.Ended(new VmExit(VmExitReason.Reboot, "The guest reset the machine by its keyboard controller.")));
+        bus.Ports.Add(I8042.DataPort, 1, _keyboard);
+        bus.Ports.Add(I8042.CommandPort, 1, _keyboard);
+        _clock = new CmosRtc(options.EffectiveTimeProvider);
+        bus.Ports.Add(CmosRtc.IndexPort, CmosRtc.PortCount, _clock);
 
         Vsock = new VsockDevice(new Cid(options.GuestCid), options.Capture);
         AddVirtio(Vsock, memory, machine, bus, log);
         if (options.Nsm is { } nsm)
         {
             Pcrs = new PcrBank(measurements, nsm);
-            Nsm = new NsmProtocol(Pcrs, nsm, new AttestationSigner(nsm), new NsmRandom(nsm.RandomSeed ?? options.Seed), options.EffectiveTimeProvider);
+            _random = new NsmRandom(nsm.RandomSeed ?? options.Seed);
+            Nsm = new NsmProtocol(Pcrs, nsm, new AttestationSigner(nsm), _random, options.EffectiveTimeProvider);
             AddVirtio(new NsmDevice(Nsm, machine), memory, machine, bus, log);
         }
 
@@ -52,6 +59,21 @@ internal sealed class MachineDevices
 
     /// <summary>How many virtio devices a machine with these options has.</summary>
     public static int CountVirtio(MicroVmOptions options) => options.Nsm is null ? 1 : 2;
+
+    /// <summary>Saves all devices or restores them, before the machine runs.</summary>
+    public void Exchange(StateArchive archive)
+    {
+        archive.Section("console", Panic.Exchange);
+        archive.Section("serial port", _serial.State.Exchange);
+        archive.Section("keyboard controller", _keyboard.State.Exchange);
+        archive.Section("real-time clock", _clock.State.Exchange);
+        foreach (VirtioMmio transport in _virtio)
+            archive.Section($"virtio device {transport.DeviceId}", transport.Exchange);
+        if (Pcrs is { } pcrs)
+            archive.Section("platform configuration registers", pcrs.Exchange);
+        if (_random is { } random)
+            archive.Section("random bytes", part => random.Counter = part.Value(random.Counter));
+    }
 
     private void AddVirtio(IVirtioDevice device, GuestMemory memory, IVirtualMachine machine, MachineBus bus, ILogger log)
     {

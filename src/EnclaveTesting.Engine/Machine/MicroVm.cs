@@ -5,6 +5,7 @@ using EnclaveTesting.Engine.Devices.Nsm;
 using EnclaveTesting.Engine.Devices.Vsock;
 using EnclaveTesting.Engine.Eif;
 using EnclaveTesting.Engine.Memory;
+using EnclaveTesting.Engine.State;
 using Microsoft.Extensions.Logging;
 
 namespace EnclaveTesting.Engine.Machine;
@@ -19,7 +20,8 @@ public sealed class MicroVm : IAsyncDisposable
     private readonly IVirtualMachine _machine;
     private readonly MachineBus _bus;
     private readonly MachineDevices _devices;
-    private readonly BootEntry _entry;
+    private readonly MicroVmOptions _options;
+    private readonly BootEntry? _entry;
     private readonly ILogger _log;
     private readonly string _name;
     private readonly Lock _lifecycle = new();
@@ -30,6 +32,7 @@ public sealed class MicroVm : IAsyncDisposable
     private MicroVm(EifImage image, MicroVmOptions options, AcceleratorChoice accelerator)
     {
         _name = image.Name;
+        _options = options;
         _log = new ForgivingLogger(options.LoggerFactory.CreateLogger<MicroVm>());
         Cpus = CountCpus(image, options);
         MemoryBytes = options.MemoryBytes ?? (image.DefaultMemory > 0 ? image.DefaultMemory : EifBuilder.DefaultMemory);
@@ -43,10 +46,39 @@ public sealed class MicroVm : IAsyncDisposable
             LoadedImage loaded = LinuxBoot.Load(image, _memory, Cpus, CommandLine, options.ExtraInitrd);
             _entry = loaded.Entry;
             Measurements = loaded.Measurements;
-            _machine = accelerator.Accelerator.CreateMachine(new VirtualMachineConfiguration(_memory, Cpus, _log) { TimeProvider = options.EffectiveTimeProvider, Seed = options.Seed }, _bus);
+            (_machine, _devices) = Assemble(accelerator);
+        }
+        catch
+        {
+            _memory.Dispose();
+            throw;
+        }
+
+        MicroVmLog.Created(_log, _name, MemoryBytes >> 20, Cpus, options.GuestCid, Accelerator, AcceleratorReason);
+    }
+
+    private MicroVm(MachineSnapshot snapshot, MicroVmOptions options, AcceleratorChoice accelerator)
+    {
+        MachineDescription description = snapshot.Description;
+        _name = description.Name;
+        _options = options;
+        _log = new ForgivingLogger(options.LoggerFactory.CreateLogger<MicroVm>());
+        Cpus = description.Cpus;
+        MemoryBytes = description.MemoryBytes;
+        CommandLine = description.CommandLine;
+        Measurements = description.Measurements;
+        Accelerator = accelerator.Accelerator.Kind;
+        AcceleratorReason = accelerator.Reason;
+        _bus = new MachineBus(EndFromInside);
+        _memory = snapshot.Memory.Clone();
+        try
+        {
+            (_machine, _devices) = Assemble(accelerator);
             try
             {
-                _devices = new MachineDevices(options, loaded.Measurements, _memory, _machine, _bus, _log);
+                StateArchive archive = snapshot.OpenState();
+                Exchange(archive);
+                archive.RequireEnd();
             }
             catch
             {
@@ -60,7 +92,7 @@ public sealed class MicroVm : IAsyncDisposable
             throw;
         }
 
-        MicroVmLog.Created(_log, _name, MemoryBytes >> 20, Cpus, options.GuestCid, Accelerator, AcceleratorReason);
+        MicroVmLog.Restored(_log, _name, snapshot.Source, Accelerator);
     }
 
     /// <summary>What executes the guest; never <see cref="Accelerator.Auto"/>.</summary>
@@ -129,6 +161,40 @@ public sealed class MicroVm : IAsyncDisposable
         return new MicroVm(image, options, accelerator);
     }
 
+    /// <summary>Builds a machine that goes on where a saved one stood; nothing runs yet.</summary>
+    /// <param name="snapshot">The saved machine; not needed any more when this returns.</param>
+    /// <param name="options">As those of the saved machine; console, time of day, capture and the module's faults may be others.</param>
+    /// <exception cref="ArgumentException">An option contradicts what was saved.</exception>
+    /// <exception cref="StateFormatException">What was saved cannot be, or not on this host.</exception>
+    /// <exception cref="GuestMemoryException">The host refuses the memory.</exception>
+    /// <exception cref="AcceleratorUnavailableException">This host cannot run it.</exception>
+    internal static MicroVm Restore(MachineSnapshot snapshot, MicroVmOptions options)
+    {
+        MachineDescription saved = snapshot.Description;
+        options.Nsm?.Validate();
+        if (options.Time != saved.Time || options.GuestCid != saved.GuestCid || options.Nsm is null == saved.HasNsm)
+            throw new ArgumentException("The saved machine has another clock, another CID or another security module.", nameof(options));
+        string host = MachineDescription.DescribeHost(saved.Accelerator);
+        if (host != saved.Host)
+            throw new StateFormatException(snapshot.Source, 0, $"a machine saved on a host like this one ({host})", saved.Host);
+        return new MicroVm(snapshot, options, AcceleratorChoice.Resolve(saved.Accelerator, saved.Time));
+    }
+
+    /// <summary>Keeps the machine as it is now, in memory; it goes on afterwards.</summary>
+    /// <param name="sharedMemory">False makes machines of it copy its memory, as on hosts that cannot share it.</param>
+    /// <exception cref="InvalidOperationException">It was not started or has ended.</exception>
+    internal Task<MachineSnapshot> CaptureAsync(bool sharedMemory = true) => Task.Run(() =>
+    {
+        MachineSnapshot? snapshot = null;
+        _machine.Pause(() => _bus.Run(() =>
+        {
+            StateArchive archive = StateArchive.ToWrite();
+            Exchange(archive);
+            snapshot = new MachineSnapshot(MachineDescription.Of(_name, this, _options), "<memory>", 0, archive.Written, _memory.Capture(sharedMemory));
+        }));
+        return snapshot!;
+    });
+
     /// <summary>Starts the CPUs.</summary>
     /// <exception cref="InvalidOperationException">It was started or stopped before.</exception>
     /// <exception cref="AcceleratorUnavailableException">The host refuses; the machine can only be disposed.</exception>
@@ -140,7 +206,10 @@ public sealed class MicroVm : IAsyncDisposable
             if (_started || _finished)
                 throw new InvalidOperationException(_finished ? "The machine was stopped before it started." : "A machine starts once.");
             _started = true;
-            _machine.Start(_entry);
+            if (_entry is { } entry)
+                _machine.Start(entry);
+            else
+                _machine.Resume(fresh: _options.Time != MachineTime.Virtual);
         }
     }
 
@@ -159,6 +228,28 @@ public sealed class MicroVm : IAsyncDisposable
         lock (_lifecycle)
             disposal = _disposal ??= ReleaseAsync();
         await disposal.ConfigureAwait(false);
+    }
+
+    private (IVirtualMachine Machine, MachineDevices Devices) Assemble(AcceleratorChoice accelerator)
+    {
+        var configuration = new VirtualMachineConfiguration(_memory, Cpus, _log) { TimeProvider = _options.EffectiveTimeProvider, Seed = _options.Seed };
+        IVirtualMachine machine = accelerator.Accelerator.CreateMachine(configuration, _bus);
+        try
+        {
+            return (machine, new MachineDevices(_options, Measurements, _memory, machine, _bus, _log));
+        }
+        catch
+        {
+            machine.Dispose();
+            throw;
+        }
+    }
+
+    private void Exchange(StateArchive archive)
+    {
+        archive.Section("machine", _machine.Exchange);
+        archive.Section("devices", _devices.Exchange);
+        archive.Section("diagnostics", _bus.Exchange);
     }
 
     private static int CountCpus(EifImage image, MicroVmOptions options)

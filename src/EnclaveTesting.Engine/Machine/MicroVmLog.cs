@@ -14,4 +14,7 @@ internal static partial class MicroVmLog
 
     [LoggerMessage(3, LogLevel.Warning, "{Problem}")]
     public static partial void DeviceFault(ILogger logger, string problem);
+
+    [LoggerMessage(4, LogLevel.Information, "{Image} restored from {Source}, accelerator {Accelerator}")]
+    public static partial void Restored(ILogger logger, string image, string source, Accelerator accelerator);
 }

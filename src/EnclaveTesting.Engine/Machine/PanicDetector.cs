@@ -1,5 +1,6 @@
 using System.Text;
 using EnclaveTesting.Engine.Devices;
+using EnclaveTesting.Engine.State;
 
 namespace EnclaveTesting.Engine.Machine;
 
@@ -23,6 +24,16 @@ internal sealed class PanicDetector(ISerialSink sink) : ISerialSink
 
     private readonly byte[] _line = new byte[LongestLine];
     private int _length;
+
+    /// <summary>Saves the line that has begun and what was found, or restores them.</summary>
+    public void Exchange(StateArchive archive)
+    {
+        _length = archive.Within(_length, 0, LongestLine);
+        archive.Fixed(_line.AsSpan(0, _length));
+        bool found = archive.Flag(Reason is not null);
+        string reason = archive.Text(Reason ?? "", 4 * LongestLine);
+        Reason = found ? reason : null;
+    }
 
     /// <summary>Called, on the machine's thread, when the panic's last line is complete.</summary>
     public Action? Panicked { get; set; }

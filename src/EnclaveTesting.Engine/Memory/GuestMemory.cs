@@ -12,10 +12,16 @@ internal sealed unsafe class GuestMemory : IDisposable
     /// <summary>The smallest memory a guest can have, in bytes: the first mebibyte and one more.</summary>
     public const long MinimumSize = 2 * 1024 * 1024;
 
+    // Pages that are cheaper to copy with each clone than to make a new template for: 4 MiB.
+    private const int SmallDifference = 1024;
+
+    private const int PageBytes = (int)MemoryLayout.PageSize;
+
     private readonly HostMapping _mapping;
     private readonly byte* _base;
     private readonly ulong _lowSize;
     private readonly ulong _highSize;
+    private MemoryTemplate? _template;
 
     private GuestMemory(long size)
     {
@@ -52,6 +58,78 @@ internal sealed unsafe class GuestMemory : IDisposable
         if (size > available)
             throw new GuestMemoryException($"The guest's memory of {size} bytes is larger than what this host has available ({available} bytes).");
         return new GuestMemory(size);
+    }
+
+    /// <summary>RAM that begins with saved pages; takes over the template.</summary>
+    /// <param name="size">Bytes, as they were allowed when the pages were saved.</param>
+    /// <param name="template">The pages it begins with.</param>
+    /// <param name="changed">The pages that differ from those.</param>
+    /// <param name="bytes">What these hold.</param>
+    /// <exception cref="GuestMemoryException">The host refuses.</exception>
+    public static GuestMemory FromTemplate(long size, MemoryTemplate template, ReadOnlySpan<int> changed, ReadOnlySpan<byte> bytes)
+    {
+        GuestMemory? memory = null;
+        try
+        {
+            memory = new GuestMemory(size);
+            template.MapInto(memory._mapping);
+        }
+        catch
+        {
+            memory?.Dispose();
+            template.Dispose();
+            throw;
+        }
+
+        memory._template = template;
+        for (int i = 0; i < changed.Length; i++)
+            bytes.Slice(i * PageBytes, PageBytes).CopyTo(memory.Page(changed[i]));
+        return memory;
+    }
+
+    /// <summary>
+    /// Keeps what the RAM holds now, while nobody writes there. Where the host can share pages the RAM itself goes on with the image's,
+    /// so that the next image is only what was written since.
+    /// </summary>
+    /// <param name="shared">False as on hosts that cannot share.</param>
+    public MemoryImage Capture(bool shared = true)
+    {
+        bool[] pages = new bool[(int)(Size / PageBytes)];
+        bool known = HostPages.TryFindOwn(_base, pages);
+        if (_template is { IsShared: true } template && known)
+        {
+            int changed = pages.AsSpan().Count(true);
+            if (changed <= Math.Max(SmallDifference, template.Pages / 4))
+                return CaptureDifference(template, pages, changed);
+        }
+
+        KeepUsed(pages);
+        MemoryTemplate taken = MemoryTemplate.Take(_base, pages, shared);
+        if (taken.IsShared)
+        {
+            taken.MapInto(_mapping);
+            _template?.Dispose();
+            _template = taken.Share();
+        }
+
+        return new MemoryImage(Size, taken, [], []);
+    }
+
+    /// <summary>The pages that hold anything but zeroes.</summary>
+    public bool[] FindUsedPages()
+    {
+        bool[] pages = new bool[(int)(Size / PageBytes)];
+        HostPages.TryFindOwn(_base, pages);
+        KeepUsed(pages);
+        return pages;
+    }
+
+    /// <summary>Some pages, by number in the host mapping.</summary>
+    public ReadOnlySpan<byte> Pages(int first, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(first + (long)count, Size / PageBytes, nameof(count));
+        return new ReadOnlySpan<byte>(_base + (first * (long)PageBytes), count * PageBytes);
     }
 
     /// <summary>Whether all of the range is RAM, in one region.</summary>
@@ -132,5 +210,36 @@ internal sealed unsafe class GuestMemory : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _mapping.Dispose();
+    public void Dispose()
+    {
+        _mapping.Dispose();
+        Interlocked.Exchange(ref _template, null)?.Dispose();
+    }
+
+    private MemoryImage CaptureDifference(MemoryTemplate template, bool[] pages, int count)
+    {
+        int[] changed = new int[count];
+        byte[] bytes = GC.AllocateUninitializedArray<byte>(count * PageBytes);
+        int done = 0;
+        for (int page = 0; page < pages.Length; page++)
+        {
+            if (!pages[page])
+                continue;
+            Page(page).CopyTo(bytes.AsSpan(done * PageBytes));
+            changed[done++] = page;
+        }
+
+        return new MemoryImage(Size, template.Share(), changed, bytes);
+    }
+
+    // Of the host's own pages and of those from the template.
+    private void KeepUsed(bool[] pages)
+    {
+        foreach (PageRun run in _template?.Runs ?? [])
+            pages.AsSpan(run.First, run.Count).Fill(true);
+        for (int page = 0; page < pages.Length; page++)
+            pages[page] = pages[page] && Page(page).ContainsAnyExcept((byte)0);
+    }
+
+    private Span<byte> Page(int number) => new(_base + (number * (long)PageBytes), PageBytes);
 }

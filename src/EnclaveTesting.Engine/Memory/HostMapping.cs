@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace EnclaveTesting.Engine.Memory;
 
@@ -10,7 +11,8 @@ namespace EnclaveTesting.Engine.Memory;
 internal sealed unsafe partial class HostMapping : SafeHandle
 {
     private const int ProtRead = 1, ProtWrite = 2;
-    private const int MapPrivate = 2;
+    private const int MapPrivate = 2, MapFixed = 0x10;
+    private const uint CloseOnExec = 1;
     private const int MapAnonymousLinux = 0x20, MapNoReserveLinux = 0x4000, MapAnonymousBsd = 0x1000;
     private const int AdviseDontNeed = 4, AdviseHugePage = 14;
     private const uint MemCommitReserve = 0x3000, MemRelease = 0x8000, PageReadWrite = 4;
@@ -67,6 +69,48 @@ internal sealed unsafe partial class HostMapping : SafeHandle
             NativeMemory.Clear((void*)handle, _length);
     }
 
+    /// <summary>Opens a file in memory; null where the host has none.</summary>
+    public static SafeFileHandle? TryCreateMemoryFile()
+    {
+        if (!OperatingSystem.IsLinux())
+            return null;
+        try
+        {
+            int file = MemFdCreate("enclave memory", CloseOnExec);
+            return file < 0 ? null : new SafeFileHandle(file, ownsHandle: true);
+        }
+        catch (EntryPointNotFoundException)
+        {
+            // An old C library.
+            return null;
+        }
+    }
+
+    /// <summary>Puts a part of a file in memory in place of a part of this mapping: read from the file until it is written.</summary>
+    /// <exception cref="GuestMemoryException">The host refuses.</exception>
+    public void MapCopyOnWrite(MemoryFile file, long fileOffset, long offset, long length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)(offset + length), _length, nameof(length));
+        bool held = false;
+        try
+        {
+            file.Handle.DangerousAddRef(ref held);
+            nint wanted = handle + (nint)offset;
+            nint address = MMap(wanted, (nuint)length, ProtRead | ProtWrite, MapPrivate | MapFixed | MapNoReserveLinux, (int)file.Handle.DangerousGetHandle(), (nint)fileOffset);
+            if (address != wanted)
+            {
+                int error = Marshal.GetLastPInvokeError();
+                throw new GuestMemoryException($"The host cannot map {length} bytes of saved guest memory: {new Win32Exception(error).Message} (error {error}).");
+            }
+        }
+        finally
+        {
+            if (held)
+                file.Handle.DangerousRelease();
+        }
+    }
+
     protected override bool ReleaseHandle() =>
         OperatingSystem.IsWindows() ? VirtualFree(handle, 0, MemRelease) : MUnmap(handle, _length) == 0;
 
@@ -78,6 +122,9 @@ internal sealed unsafe partial class HostMapping : SafeHandle
 
     [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
     private static partial int MAdvise(nint address, nuint length, int advice);
+
+    [LibraryImport("libc", EntryPoint = "memfd_create", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int MemFdCreate(string name, uint flags);
 
     [LibraryImport("kernel32", SetLastError = true)]
     private static partial nint VirtualAlloc(nint address, nuint size, uint type, uint protection);

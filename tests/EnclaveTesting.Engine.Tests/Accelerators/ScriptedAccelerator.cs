@@ -2,6 +2,7 @@ using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Boot;
 using EnclaveTesting.Engine.Devices;
 using EnclaveTesting.Engine.Machine;
+using EnclaveTesting.Engine.State;
 
 namespace EnclaveTesting.Engine.Tests.Accelerators;
 
@@ -29,6 +30,16 @@ internal sealed class ScriptedAccelerator(Action<IMachineBus> script) : IAcceler
         }
 
         public void RequestStop()
+        {
+        }
+
+        public void Pause(Action action) => action();
+
+        public void Exchange(StateArchive archive)
+        {
+        }
+
+        public void Resume(bool fresh)
         {
         }
 

@@ -3,6 +3,7 @@ using EnclaveTesting.Engine.Devices;
 using EnclaveTesting.Engine.Devices.Vsock;
 using EnclaveTesting.Engine.Eif;
 using EnclaveTesting.Engine.Machine;
+using EnclaveTesting.Engine.State;
 
 namespace EnclaveTesting.Engine.Tests.Machine;
 
@@ -40,6 +41,16 @@ internal sealed class BareMetalGuest : IAsyncDisposable
         var console = new RecordedConsole();
         using var image = EifImage.Load(builder.Build());
         var machine = MicroVm.Create(image, (options ?? new MicroVmOptions()) with { Console = console });
+        if (start)
+            machine.Start();
+        return new BareMetalGuest(machine, console);
+    }
+
+    /// <summary>Makes a machine of a saved one and starts it; its console begins empty.</summary>
+    public static BareMetalGuest Restore(MachineSnapshot snapshot, MicroVmOptions? options = null, bool start = true)
+    {
+        var console = new RecordedConsole();
+        var machine = MicroVm.Restore(snapshot, (options ?? new MicroVmOptions()) with { Console = console });
         if (start)
             machine.Start();
         return new BareMetalGuest(machine, console);

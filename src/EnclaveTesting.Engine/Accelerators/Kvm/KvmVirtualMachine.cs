@@ -3,6 +3,7 @@ using EnclaveTesting.Engine.Boot;
 using EnclaveTesting.Engine.Devices;
 using EnclaveTesting.Engine.Machine;
 using EnclaveTesting.Engine.Memory;
+using EnclaveTesting.Engine.State;
 
 namespace EnclaveTesting.Engine.Accelerators.Kvm;
 
@@ -206,6 +207,15 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
         state.Cpus = [.. _cpus.Select(cpu => cpu.Capture(_msrs, _extendedSize))];
         return state;
     }
+
+    /// <inheritdoc/>
+    public void Pause(Action action) => throw new NotSupportedException("Machines on KVM cannot be saved yet.");
+
+    /// <inheritdoc/>
+    public void Exchange(StateArchive archive) => throw new NotSupportedException("Machines on KVM cannot be saved yet.");
+
+    /// <inheritdoc/>
+    public void Resume(bool fresh) => throw new NotSupportedException("Machines on KVM cannot be saved yet.");
 
     /// <inheritdoc/>
     public void Wake()

@@ -1,5 +1,6 @@
 using EnclaveTesting.Engine.Accelerators.Software.Chipset;
 using EnclaveTesting.Engine.Devices;
+using EnclaveTesting.Engine.State;
 
 namespace EnclaveTesting.Engine.Accelerators.Software;
 
@@ -16,4 +17,7 @@ internal sealed class SoftwareInterruptLine(SoftwareChipset chipset, Gsi gsi) : 
         _asserted = asserted;
         chipset.SetLine(gsi, asserted);
     }
+
+    /// <summary>Saves the level or restores it; the controllers have their own note of it.</summary>
+    public void Exchange(StateArchive archive) => _asserted = archive.Flag(_asserted);
 }

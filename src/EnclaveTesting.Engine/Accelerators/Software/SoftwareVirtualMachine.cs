@@ -5,6 +5,7 @@ using EnclaveTesting.Engine.Accelerators.Software.Cpu;
 using EnclaveTesting.Engine.Boot;
 using EnclaveTesting.Engine.Devices;
 using EnclaveTesting.Engine.Machine;
+using EnclaveTesting.Engine.State;
 
 namespace EnclaveTesting.Engine.Accelerators.Software;
 
@@ -28,8 +29,12 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
     private readonly Dictionary<Gsi, SoftwareInterruptLine> _lines = [];
     private readonly UnimplementedInstructions _unimplemented = new();
     private readonly ManualResetEventSlim _signal = new(initialState: false, spinCount: 0);
+    private readonly PauseRequests _pauses = new();
     private readonly Thread _thread;
+    private readonly TimeProvider _timeOfDay;
+    private readonly bool _virtualTime;
     private readonly long _turn;
+    private readonly ulong? _seed;
     private volatile int _running;
     private int _wakePending;
     private volatile bool _stop;
@@ -41,16 +46,18 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
         _bus = bus;
         _cpus = new VirtualCpu[configuration.CpuCount];
         _turn = _cpus.Length == 1 ? TurnAlone : TurnAmongOthers;
+        _timeOfDay = configuration.TimeProvider;
+        _virtualTime = virtualTime;
         _clock = virtualTime ? new VirtualClock(CountRetired) : new HostClock();
         _clock.DeadlineMovedForward = () => _cpus[_running].Cpu.RaiseAttention();
         _chipset = new SoftwareChipset(configuration, bus, _clock, this, _unimplemented);
-        ulong seed = configuration.Seed ?? BinaryPrimitives.ReadUInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(ulong)));
+        _seed = configuration.Seed;
         for (int i = 0; i < _cpus.Length; i++)
         {
             _cpus[i] = new VirtualCpu(new SoftwareCpu(i, configuration.Memory, _chipset, i == 0 ? null : _cpus[0].Cpu));
-            _cpus[i].Cpu.SeedRandom(seed + ((ulong)i << 56));
         }
 
+        SeedRandom(_seed ?? RandomSeed());
         _thread = new Thread(Loop) { IsBackground = true, Name = "enclave machine" };
     }
 
@@ -78,6 +85,44 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
     {
         _cpus[0].Cpu.Enter(entry);
         _cpus[0].IsStarted = true;
+        _started = true;
+        _thread.Start();
+    }
+
+    /// <inheritdoc/>
+    public void Pause(Action action)
+    {
+        if (!_started)
+            throw new InvalidOperationException("The machine was not started.");
+        _pauses.Run(action, () =>
+        {
+            foreach (VirtualCpu cpu in _cpus)
+                cpu.Cpu.RaiseAttention();
+            _signal.Set();
+        });
+    }
+
+    /// <inheritdoc/>
+    public void Exchange(StateArchive archive)
+    {
+        archive.Section("clock", part => _clock.Exchange(part, _timeOfDay));
+        archive.Section("chipset", _chipset.Exchange);
+        foreach ((Gsi gsi, SoftwareInterruptLine line) in _lines.OrderBy(line => line.Key.Number))
+            archive.Section($"interrupt line {gsi.Number}", line.Exchange);
+        foreach (VirtualCpu cpu in _cpus)
+            archive.Section($"cpu {cpu.Cpu.Index}", cpu.Exchange);
+    }
+
+    /// <inheritdoc/>
+    public void Resume(bool fresh)
+    {
+        if (fresh && _seed is null)
+            SeedRandom(RandomSeed());
+        if (fresh && !_virtualTime)
+            _chipset.NotePause();
+        // Between two turns interrupts are looked for anyway; a turn that ends before it began would shift all that follow.
+        foreach (VirtualCpu cpu in _cpus)
+            cpu.Cpu.ClearAttention();
         _started = true;
         _thread.Start();
     }
@@ -154,6 +199,14 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
         _cpus[_running].Cpu.RaiseAttention();
     }
 
+    private static ulong RandomSeed() => BinaryPrimitives.ReadUInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(ulong)));
+
+    private void SeedRandom(ulong seed)
+    {
+        for (int i = 0; i < _cpus.Length; i++)
+            _cpus[i].Cpu.SeedRandom(seed + ((ulong)i << 56));
+    }
+
     private long CountRetired()
     {
         long sum = 0;
@@ -168,6 +221,8 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
         {
             while (!_stop)
             {
+                if (_pauses.Any)
+                    StandStill();
                 bool ran = false;
                 for (int i = 0; i < _cpus.Length && !_stop; i++)
                 {
@@ -184,6 +239,18 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
             // A device or the CPU itself is broken; the test's process must survive and the author must see why.
             EndByException(exception);
         }
+        finally
+        {
+            _pauses.Close();
+        }
+    }
+
+    // At the beginning of a round of turns, where a restored machine begins too: so both go on in the same way.
+    private void StandStill()
+    {
+        foreach (VirtualCpu cpu in _cpus)
+            cpu.Cpu.ClearAttention();
+        _pauses.CarryOut();
     }
 
     private void EndByException(Exception exception)
@@ -262,7 +329,7 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
         }
 
         _signal.Reset();
-        if (_stop || Volatile.Read(ref _wakePending) != 0)
+        if (_stop || _pauses.Any || Volatile.Read(ref _wakePending) != 0)
             return;
         _clock.Idle(_signal);
     }
@@ -302,6 +369,18 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
         public bool IsResetWanted { get; set; }
 
         public byte? StartPage { get; set; }
+
+        /// <summary>Saves the CPU or restores it.</summary>
+        public void Exchange(StateArchive archive)
+        {
+            IsStarted = archive.Flag(IsStarted);
+            IsHalted = archive.Flag(IsHalted);
+            IsResetWanted = archive.Flag(IsResetWanted);
+            bool isSummoned = archive.Flag(StartPage is not null);
+            byte page = archive.Value(StartPage ?? 0);
+            StartPage = isSummoned ? page : null;
+            cpu.Exchange(archive);
+        }
 
         /// <summary>Whether nothing can ever wake it; the start-up message that could would have to come from another CPU.</summary>
         public bool IsDead => StartPage is null && (!IsStarted || (IsHalted && !cpu.InterruptsEnabled));

@@ -1,4 +1,5 @@
 using EnclaveTesting.Engine.Devices.Virtio;
+using EnclaveTesting.Engine.State;
 
 namespace EnclaveTesting.Engine.Devices.Nsm;
 
@@ -17,7 +18,6 @@ internal sealed class NsmDevice(NsmProtocol protocol, IMachineWaker waker) : IVi
 
     private readonly byte[] _response = new byte[NsmProtocol.MaxResponseSize];
     private IVirtioTransport _transport = null!;
-    private bool _interrupted;
 
     public NsmDeviceState State { get; } = new();
 
@@ -45,16 +45,19 @@ internal sealed class NsmDevice(NsmProtocol protocol, IMachineWaker waker) : IVi
     /// <inheritdoc/>
     public void DoHostWork()
     {
-        if (_interrupted && _transport.IsActive)
+        if (State.Interrupted && _transport.IsActive)
             Serve();
     }
+
+    /// <inheritdoc/>
+    public void Exchange(StateArchive archive) => State.Exchange(archive);
 
     /// <inheritdoc/>
     public void Reset()
     {
         // The registers outlive a driver, a request does not.
         State.Head = null;
-        _interrupted = false;
+        State.Interrupted = false;
     }
 
     private void Serve()
@@ -73,8 +76,8 @@ internal sealed class NsmDevice(NsmProtocol protocol, IMachineWaker waker) : IVi
             left--;
         }
 
-        _interrupted = left == 0;
-        if (_interrupted)
+        State.Interrupted = left == 0;
+        if (State.Interrupted)
             waker.Wake();
         _transport.Interrupt(queue);
     }

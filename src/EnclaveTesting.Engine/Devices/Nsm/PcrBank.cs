@@ -1,5 +1,6 @@
 using System.Text;
 using EnclaveTesting.Engine.Eif;
+using EnclaveTesting.Engine.State;
 
 namespace EnclaveTesting.Engine.Devices.Nsm;
 
@@ -51,6 +52,16 @@ internal sealed class PcrBank
 
     /// <summary>Locks registers 0 to <paramref name="range"/> − 1; those that are locked already stay so.</summary>
     public void LockRange(int range) => _current = _current.WithLocked((uint)((1ul << range) - 1));
+
+    /// <summary>Saves the registers or takes saved ones.</summary>
+    public void Exchange(StateArchive archive)
+    {
+        PcrBankState state = Save();
+        archive.Fixed(state.Values.AsSpan());
+        state = state with { Locked = archive.Value(state.Locked) };
+        if (archive.IsReading)
+            Restore(state);
+    }
 
     public PcrBankState Save()
     {

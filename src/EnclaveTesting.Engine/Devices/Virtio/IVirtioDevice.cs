@@ -1,3 +1,5 @@
+using EnclaveTesting.Engine.State;
+
 namespace EnclaveTesting.Engine.Devices.Virtio;
 
 /// <summary>A virtio device behind its transport. Called by the machine, one call at a time.</summary>
@@ -23,6 +25,9 @@ internal interface IVirtioDevice : IDeviceWorker
 
     /// <summary>The driver rang for a virtqueue; only while the device is active.</summary>
     void HandleQueue(int queue);
+
+    /// <summary>Saves what the device remembers or restores it, before the machine runs.</summary>
+    void Exchange(StateArchive archive);
 
     /// <summary>The driver has reset the device: everything begins anew.</summary>
     void Reset();

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using EnclaveTesting.Engine.Memory;
+using EnclaveTesting.Engine.State;
 
 namespace EnclaveTesting.Engine.Devices.Virtio;
 
@@ -38,6 +39,8 @@ internal sealed class VirtioMmio : IMmioDevice, IVirtioTransport, IDeviceWorker
 
     public int QueueCount => _queues.Length;
 
+    public uint DeviceId => _device.DeviceId;
+
     /// <inheritdoc/>
     public bool IsActive => (State.Status & (DriverOk | NeedsReset | Failed)) == DriverOk;
 
@@ -64,6 +67,15 @@ internal sealed class VirtioMmio : IMmioDevice, IVirtioTransport, IDeviceWorker
         State.Status |= NeedsReset;
         if ((State.Status & DriverOk) != 0)
             Raise(ConfigurationChange);
+    }
+
+    /// <summary>Saves the transport, its virtqueues and its device, or restores them.</summary>
+    public void Exchange(StateArchive archive)
+    {
+        State.Exchange(archive);
+        foreach (Virtqueue queue in _queues)
+            queue.Exchange(archive);
+        _device.Exchange(archive);
     }
 
     /// <inheritdoc/>

@@ -1,3 +1,5 @@
+using EnclaveTesting.Engine.State;
+
 namespace EnclaveTesting.Engine.Devices.Virtio;
 
 /// <summary>The registers of a virtio-mmio transport as they are saved.</summary>
@@ -14,4 +16,15 @@ internal sealed record VirtioMmioState
     public ulong DriverFeatures { get; set; }
 
     public uint QueueSelect { get; set; }
+
+    /// <summary>Saves or restores.</summary>
+    public void Exchange(StateArchive archive)
+    {
+        Status = archive.Value(Status);
+        InterruptStatus = archive.Value(InterruptStatus);
+        DeviceFeaturesSelect = archive.Value(DeviceFeaturesSelect);
+        DriverFeaturesSelect = archive.Value(DriverFeaturesSelect);
+        DriverFeatures = archive.Value(DriverFeatures);
+        QueueSelect = archive.Value(QueueSelect);
+    }
 }

@@ -1,5 +1,6 @@
 using System.Numerics;
 using EnclaveTesting.Engine.Memory;
+using EnclaveTesting.Engine.State;
 
 namespace EnclaveTesting.Engine.Devices.Virtio;
 
@@ -32,12 +33,7 @@ internal sealed class Virtqueue(GuestMemory memory, ushort maximumSize, Action<s
     /// <summary>Puts the queue to use; false, and a fault, if its size or its rings are impossible.</summary>
     public bool Enable()
     {
-        ushort size = State.Size;
-        string? problem = !BitOperations.IsPow2(size) || size > maximumSize ? $"a virtqueue cannot have {size} entries (at most {maximumSize}, a power of two)"
-            : CheckRing("descriptor table", State.DescriptorTable, 16, (ulong)size * DescriptorSize)
-            ?? CheckRing("available ring", State.AvailableRing, 2, RingHeader + (2UL * size) + 2)
-            ?? CheckRing("used ring", State.UsedRing, 4, RingHeader + ((ulong)UsedElementSize * size) + 2);
-        if (problem is not null)
+        if (FindProblem() is { } problem)
         {
             fault(problem);
             return false;
@@ -45,6 +41,16 @@ internal sealed class Virtqueue(GuestMemory memory, ushort maximumSize, Action<s
 
         State.Ready = true;
         return true;
+    }
+
+    /// <summary>Saves the queue or restores one, whose place in memory is checked as if the driver had just said it.</summary>
+    public void Exchange(StateArchive archive)
+    {
+        AllowsIndirect = archive.Flag(AllowsIndirect);
+        UsesEventIndex = archive.Flag(UsesEventIndex);
+        State.Exchange(archive);
+        string? problem = archive.IsReading && State.Ready ? FindProblem() : null;
+        archive.Require(problem is null, "a virtqueue that can be", problem ?? "");
     }
 
     /// <summary>Whether there is a chain to take. If there is none, the driver will ring when there is.</summary>
@@ -106,6 +112,15 @@ internal sealed class Virtqueue(GuestMemory memory, ushort maximumSize, Action<s
 
         memory.TryRead(State.AvailableRing + (RingHeader + (2UL * State.Size)), out ushort usedEvent);
         return (ushort)(now - usedEvent - 1) < (ushort)(now - old);
+    }
+
+    private string? FindProblem()
+    {
+        ushort size = State.Size;
+        return !BitOperations.IsPow2(size) || size > maximumSize ? $"a virtqueue cannot have {size} entries (at most {maximumSize}, a power of two)"
+            : CheckRing("descriptor table", State.DescriptorTable, 16, (ulong)size * DescriptorSize)
+            ?? CheckRing("available ring", State.AvailableRing, 2, RingHeader + (2UL * size) + 2)
+            ?? CheckRing("used ring", State.UsedRing, 4, RingHeader + ((ulong)UsedElementSize * size) + 2);
     }
 
     private ushort AvailableIndex()

@@ -1,4 +1,5 @@
 using EnclaveTesting.Engine.Memory;
+using EnclaveTesting.Engine.State;
 
 namespace EnclaveTesting.Engine.Devices.Virtio;
 
@@ -23,4 +24,17 @@ internal sealed record VirtqueueState
 
     /// <summary>The used index at the last decision about an interrupt.</summary>
     public ushort DecidedUsed { get; set; }
+
+    /// <summary>Saves or restores.</summary>
+    public void Exchange(StateArchive archive)
+    {
+        Size = archive.Value(Size);
+        Ready = archive.Flag(Ready);
+        DescriptorTable = archive.Value(DescriptorTable);
+        AvailableRing = archive.Value(AvailableRing);
+        UsedRing = archive.Value(UsedRing);
+        NextAvailable = archive.Value(NextAvailable);
+        NextUsed = archive.Value(NextUsed);
+        DecidedUsed = archive.Value(DecidedUsed);
+    }
 }

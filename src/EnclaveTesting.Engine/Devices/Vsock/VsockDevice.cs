@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using EnclaveTesting.Engine.Devices.Virtio;
+using EnclaveTesting.Engine.State;
 
 namespace EnclaveTesting.Engine.Devices.Vsock;
 
@@ -93,6 +94,26 @@ internal sealed class VsockDevice : IVirtioDevice
         }
 
         Host.SetConnectionCount(_connections.Count);
+    }
+
+    /// <summary>
+    /// Saves what the guest knows of, or restores it. The host's ends of its connections do not live on: the guest is told so by a
+    /// reset for each, as if the parent had gone away and come back. What the host has not introduced to the guest is not saved.
+    /// </summary>
+    public void Exchange(StateArchive archive)
+    {
+        uint nextPort = archive.Value(Host.NextPort);
+        IEnumerable<VsockHeader> resets = _connections.Values
+            .Where(connection => connection.State.Phase != VsockPhase.Connecting || connection.State.Introduced)
+            .Select(connection => ResetFor(connection.Key))
+            .OrderBy(header => (header.SourcePort, header.DestinationPort));
+        List<VsockHeader> replies = archive.List<VsockHeader>([.. _replies, .. resets], MaxConnections + MaxReplies, archive.Value);
+        if (!archive.IsReading)
+            return;
+        Host.NextPort = nextPort;
+        _replies.Clear();
+        foreach (VsockHeader reply in replies)
+            _replies.Enqueue(reply);
     }
 
     /// <summary>The machine has ended: no packet will come or go. What was received stays readable.</summary>
@@ -364,13 +385,15 @@ internal sealed class VsockDevice : IVirtioDevice
         bool known = connection.State.Phase != VsockPhase.Connecting || connection.State.Introduced;
         if (known)
         {
-            VsockKey key = connection.Key;
             // Not bounded by the guest: the host aborts what it knows, at most once each.
-            _replies.Enqueue(new VsockHeader(key.HostCid, Host.GuestCid.Value, key.HostPort, key.GuestPort, 0, VsockHeader.StreamType, VsockOperation.Reset, 0, 0, 0));
+            _replies.Enqueue(ResetFor(connection.Key));
         }
 
         Forget(connection, connection.Failure);
     }
+
+    private VsockHeader ResetFor(VsockKey key) =>
+        new(key.HostCid, Host.GuestCid.Value, key.HostPort, key.GuestPort, 0, VsockHeader.StreamType, VsockOperation.Reset, 0, 0, 0);
 
     private void Forget(VsockConnection connection, VsockException? failure)
     {

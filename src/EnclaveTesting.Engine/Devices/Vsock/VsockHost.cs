@@ -72,6 +72,13 @@ public sealed class VsockHost
         return listener;
     }
 
+    /// <summary>The port from which the last connection of the host came.</summary>
+    internal uint NextPort
+    {
+        get => Volatile.Read(ref _nextPort);
+        set => Volatile.Write(ref _nextPort, value);
+    }
+
     internal void Remove(VsockListener listener) => _listeners.TryRemove(new KeyValuePair<uint, VsockListener>(listener.Port, listener));
 
     internal VsockListener? FindListener(uint port) => _listeners.GetValueOrDefault(port);

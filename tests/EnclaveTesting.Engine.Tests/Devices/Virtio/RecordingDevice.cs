@@ -1,4 +1,5 @@
 using EnclaveTesting.Engine.Devices.Virtio;
+using EnclaveTesting.Engine.State;
 
 namespace EnclaveTesting.Engine.Tests.Devices.Virtio;
 
@@ -23,6 +24,8 @@ internal sealed class RecordingDevice : IVirtioDevice
     public void Activate() => Calls.Add("activate");
 
     public void DoHostWork() => Calls.Add("host work");
+
+    public void Exchange(StateArchive archive) => Calls.Add("exchange");
 
     public void Reset() => Calls.Add("reset");
 

@@ -1,3 +1,5 @@
+using EnclaveTesting.Engine.State;
+
 namespace EnclaveTesting.Engine.Accelerators.Software.Chipset;
 
 /// <summary>An I/O APIC as it is saved.</summary>
@@ -12,4 +14,13 @@ internal sealed record IoApicState
 
     /// <summary>The pins' levels, one bit each.</summary>
     public uint Levels { get; set; }
+
+    /// <summary>Saves or restores.</summary>
+    public void Exchange(StateArchive archive)
+    {
+        Select = archive.Value(Select);
+        Id = archive.Value(Id);
+        archive.Fixed(Redirection.AsSpan());
+        Levels = archive.Value(Levels);
+    }
 }

@@ -11,7 +11,7 @@ internal sealed class KvmClock
 {
     private const uint WallClockOld = 0x11, SystemTimeOld = 0x12, WallClockNew = 0x4B56_4D00, SystemTimeNew = 0x4B56_4D01;
     private const ulong Enabled = 1;
-    private const byte TscIsStable = 1;
+    private const byte TscIsStable = 1, GuestStopped = 2;
 
     // Nanoseconds are the counter times two times one half.
     private const uint HalfInFixedPoint = 0x8000_0000;
@@ -65,7 +65,12 @@ internal sealed class KvmClock
     }
 
     /// <summary>Writes a CPU's structure again, after its counter was set.</summary>
-    public void UpdateSystemTime(int cpu, ulong tscOffset)
+    public void UpdateSystemTime(int cpu, ulong tscOffset) => UpdateSystemTime(cpu, tscOffset, TscIsStable);
+
+    /// <summary>Tells a CPU that it did not run for a while: what took long meanwhile is no fault of the guest's.</summary>
+    public void NotePause(int cpu, ulong tscOffset) => UpdateSystemTime(cpu, tscOffset, TscIsStable | GuestStopped);
+
+    private void UpdateSystemTime(int cpu, ulong tscOffset, byte flags)
     {
         ulong value = State.SystemTime[cpu];
         if ((value & Enabled) == 0)
@@ -82,7 +87,7 @@ internal sealed class KvmClock
             TscTimestamp = tscOffset,
             TscToSystemMultiplier = HalfInFixedPoint,
             TscShift = TimesTwo,
-            Flags = TscIsStable,
+            Flags = flags,
         });
         _memory.TryWrite(address, version);
     }

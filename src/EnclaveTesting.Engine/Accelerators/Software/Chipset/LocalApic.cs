@@ -1,3 +1,5 @@
+using EnclaveTesting.Engine.State;
+
 namespace EnclaveTesting.Engine.Accelerators.Software.Chipset;
 
 /// <summary>
@@ -112,6 +114,13 @@ internal sealed class LocalApic
         Array.Clear(State.InService);
         Array.Clear(State.LevelTriggered);
         _timer.Stop();
+    }
+
+    /// <summary>Saves the registers and the timer, or restores them.</summary>
+    public void Exchange(StateArchive archive)
+    {
+        State.Exchange(archive);
+        _timer.Exchange(archive);
     }
 
     /// <summary>Whether a message is for this APIC (SDM vol. 3, 11.6.2 and 11.12.10).</summary>

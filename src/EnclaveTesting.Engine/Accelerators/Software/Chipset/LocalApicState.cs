@@ -1,3 +1,5 @@
+using EnclaveTesting.Engine.State;
+
 namespace EnclaveTesting.Engine.Accelerators.Software.Chipset;
 
 /// <summary>A local APIC as it is saved.</summary>
@@ -48,4 +50,25 @@ internal sealed record LocalApicState
     public ulong TscDeadline { get; set; }
 
     private const uint Masked = 0x1_0000;
+
+    /// <summary>Saves or restores.</summary>
+    public void Exchange(StateArchive archive)
+    {
+        Base = archive.Value(Base);
+        LogicalDestination = archive.Value(LogicalDestination);
+        DestinationFormat = archive.Value(DestinationFormat);
+        TaskPriority = archive.Within(TaskPriority, 0u, 0xFFu);
+        SpuriousVector = archive.Value(SpuriousVector);
+        ErrorStatus = archive.Value(ErrorStatus);
+        PendingErrors = archive.Value(PendingErrors);
+        InterruptCommand = archive.Value(InterruptCommand);
+        archive.Fixed(LocalVectorTable.AsSpan());
+        archive.Fixed(Requested.AsSpan());
+        archive.Fixed(InService.AsSpan());
+        archive.Fixed(LevelTriggered.AsSpan());
+        TimerInitialCount = archive.Value(TimerInitialCount);
+        TimerDivide = archive.Within(TimerDivide, 0u, 0xBu);
+        TimerDeadline = archive.Value(TimerDeadline);
+        TscDeadline = archive.Value(TscDeadline);
+    }
 }

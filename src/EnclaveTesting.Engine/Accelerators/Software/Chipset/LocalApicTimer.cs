@@ -1,3 +1,5 @@
+using EnclaveTesting.Engine.State;
+
 namespace EnclaveTesting.Engine.Accelerators.Software.Chipset;
 
 /// <summary>
@@ -84,6 +86,13 @@ internal sealed class LocalApicTimer
     {
         if (((before ^ _state.LocalVectorTable[0]) & ByDeadline) != 0)
             Stop();
+    }
+
+    /// <summary>Saves what the APIC's registers do not tell, or restores it after them.</summary>
+    public void Exchange(StateArchive archive)
+    {
+        TscOffset = archive.Value(TscOffset);
+        _timer.Exchange(archive);
     }
 
     public void Stop()

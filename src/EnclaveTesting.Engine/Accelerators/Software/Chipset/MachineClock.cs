@@ -1,3 +1,5 @@
+using EnclaveTesting.Engine.State;
+
 namespace EnclaveTesting.Engine.Accelerators.Software.Chipset;
 
 /// <summary>
@@ -54,6 +56,15 @@ internal abstract class MachineClock
     /// is left as it is.
     /// </summary>
     public abstract void Idle(ManualResetEventSlim signal);
+
+    /// <summary>Saves the time or goes on from a saved one; the timers' deadlines come from their devices.</summary>
+    /// <param name="archive">The archive.</param>
+    /// <param name="timeOfDay">The time of day that the guest is told.</param>
+    public virtual void Exchange(StateArchive archive, TimeProvider timeOfDay)
+    {
+        // May lie before all deadlines; then the next turn ends there, as it would have.
+        NextDeadline = archive.Value(NextDeadline);
+    }
 
     /// <summary>For <see cref="MachineTimer"/>.</summary>
     public void DeadlineChanged(ulong deadline)

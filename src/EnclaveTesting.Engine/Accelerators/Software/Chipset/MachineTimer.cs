@@ -1,3 +1,5 @@
+using EnclaveTesting.Engine.State;
+
 namespace EnclaveTesting.Engine.Accelerators.Software.Chipset;
 
 /// <summary>The one deadline of a device on its machine's clock. <see cref="MachineClock.AddTimer"/> makes them.</summary>
@@ -21,6 +23,9 @@ internal sealed class MachineTimer
         Deadline = deadline;
         _clock.DeadlineChanged(deadline);
     }
+
+    /// <summary>Saves the deadline or restores it.</summary>
+    public void Exchange(StateArchive archive) => Set(archive.Value(Deadline));
 
     /// <summary>Disarms the timer, then tells its device, which may arm it again.</summary>
     public void Expire()

@@ -1,3 +1,5 @@
+using EnclaveTesting.Engine.State;
+
 namespace EnclaveTesting.Engine.Accelerators.Software.Chipset;
 
 /// <summary>One 8259A as it is saved.</summary>
@@ -42,4 +44,25 @@ internal sealed record Pic8259State
 
     /// <summary>Whether the command port reads as ISR, else as IRR.</summary>
     public bool ReadInService { get; set; }
+
+    /// <summary>Saves or restores.</summary>
+    public void Exchange(StateArchive archive)
+    {
+        Requested = archive.Value(Requested);
+        InService = archive.Value(InService);
+        Mask = archive.Value(Mask);
+        Levels = archive.Value(Levels);
+        LevelTriggered = archive.Value(LevelTriggered);
+        VectorBase = archive.Value(VectorBase);
+        NextInitialization = archive.Within(NextInitialization, (byte)0, (byte)4);
+        Lowest = archive.Within(Lowest, (byte)0, (byte)7);
+        WantsFourthWord = archive.Flag(WantsFourthWord);
+        IsSingle = archive.Flag(IsSingle);
+        AutomaticEnd = archive.Flag(AutomaticEnd);
+        RotateOnAutomaticEnd = archive.Flag(RotateOnAutomaticEnd);
+        SpecialMask = archive.Flag(SpecialMask);
+        SpecialFullyNested = archive.Flag(SpecialFullyNested);
+        Poll = archive.Flag(Poll);
+        ReadInService = archive.Flag(ReadInService);
+    }
 }

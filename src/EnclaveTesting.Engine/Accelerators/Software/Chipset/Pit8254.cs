@@ -1,3 +1,5 @@
+using EnclaveTesting.Engine.State;
+
 namespace EnclaveTesting.Engine.Accelerators.Software.Chipset;
 
 /// <summary>
@@ -61,6 +63,15 @@ internal sealed class Pit8254
 
         if (port is FirstPort or ControlPort)
             _timer.Set(_channels[0].NextRise);
+    }
+
+    /// <summary>Saves the counters or restores them.</summary>
+    public void Exchange(StateArchive archive)
+    {
+        SystemControl = archive.Value(SystemControl);
+        foreach (Pit8254Channel channel in _channels)
+            channel.State.Exchange(archive);
+        _timer.Exchange(archive);
     }
 
     private byte ReadSystemPort()

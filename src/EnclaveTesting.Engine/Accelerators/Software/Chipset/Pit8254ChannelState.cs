@@ -1,3 +1,5 @@
+using EnclaveTesting.Engine.State;
+
 namespace EnclaveTesting.Engine.Accelerators.Software.Chipset;
 
 /// <summary>One counter of an 8254 as it is saved.</summary>
@@ -35,4 +37,22 @@ internal sealed record Pit8254ChannelState
 
     /// <summary>The status that a read-back command holds, or -1.</summary>
     public int LatchedStatus { get; set; } = -1;
+
+    /// <summary>Saves or restores.</summary>
+    public void Exchange(StateArchive archive)
+    {
+        Mode = archive.Within(Mode, (byte)0, (byte)5);
+        IsBcd = archive.Flag(IsBcd);
+        Access = archive.Within(Access, (byte)1, (byte)3);
+        Reload = archive.Within(Reload, 0, 0x10000);
+        Gate = archive.Flag(Gate);
+        IsCounting = archive.Flag(IsCounting);
+        archive.Require(!IsCounting || Reload > 0, "a count for a counter that counts", "0");
+        Start = archive.Value(Start);
+        CountedBefore = archive.Value(CountedBefore);
+        WrittenLow = archive.Within(WrittenLow, -1, 0xFF);
+        ReadHighNext = archive.Flag(ReadHighNext);
+        LatchedCount = archive.Within(LatchedCount, -1, 0x10000);
+        LatchedStatus = archive.Within(LatchedStatus, -1, 0xFF);
+    }
 }

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu;
 using EnclaveTesting.Engine.Devices;
 using EnclaveTesting.Engine.Memory;
+using EnclaveTesting.Engine.State;
 
 namespace EnclaveTesting.Engine.Accelerators.Software.Chipset;
 
@@ -64,6 +65,27 @@ internal sealed class SoftwareChipset : ICpuPlatform
             _ioApic.SetLine(number, asserted);
         if (number < Pic8259.Inputs && number != CascadeInput)
             _pic.SetLine(number, asserted);
+    }
+
+    /// <summary>Saves controllers and timers or restores them.</summary>
+    public void Exchange(StateArchive archive)
+    {
+        foreach (LocalApic apic in _apics)
+            apic.Exchange(archive);
+        _ioApic.State.Exchange(archive);
+        _pic.Master.Exchange(archive);
+        _pic.Slave.Exchange(archive);
+        _pit.Exchange(archive);
+        _kvmClock.State.Exchange(archive);
+        archive.Fixed(_tscAdjust.AsSpan());
+        Running = archive.Within(Running, 0, _apics.Length - 1);
+    }
+
+    /// <summary>Tells the guest that it did not run for a while.</summary>
+    public void NotePause()
+    {
+        for (int cpu = 0; cpu < _apics.Length; cpu++)
+            _kvmClock.NotePause(cpu, _apics[cpu].TscOffset);
     }
 
     /// <inheritdoc/>

@@ -1,3 +1,5 @@
+using EnclaveTesting.Engine.State;
+
 namespace EnclaveTesting.Engine.Accelerators.Software.Chipset;
 
 /// <summary>
@@ -43,5 +45,13 @@ internal sealed class VirtualClock(Func<long> retired) : MachineClock
         ulong now = Now;
         if (NextDeadline > now)
             _skipped += NextDeadline - now;
+    }
+
+    /// <inheritdoc/>
+    public override void Exchange(StateArchive archive, TimeProvider timeOfDay)
+    {
+        base.Exchange(archive, timeOfDay);
+        _skipped = archive.Value(_skipped);
+        _last = archive.Value(_last);
     }
 }

@@ -79,6 +79,9 @@ internal sealed unsafe partial class SoftwareCpu
         Interlocked.Exchange(ref _limit, long.MinValue);
     }
 
+    /// <summary>Forgets <see cref="RaiseAttention"/>; between two runs, by whoever then looks at everything.</summary>
+    public void ClearAttention() => _attention = false;
+
     /// <summary>A non-maskable interrupt is pending. On the machine's thread.</summary>
     public void RequestNmi()
     {

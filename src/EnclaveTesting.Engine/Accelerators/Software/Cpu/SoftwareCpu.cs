@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using EnclaveTesting.Engine.Boot;
 using EnclaveTesting.Engine.Machine;
 using EnclaveTesting.Engine.Memory;
+using EnclaveTesting.Engine.State;
 
 namespace EnclaveTesting.Engine.Accelerators.Software.Cpu;
 
@@ -118,6 +119,19 @@ internal sealed unsafe partial class SoftwareCpu : IDisposable
         _link = null;
         FlushTlb();
         UpdateMode();
+    }
+
+    /// <summary>Saves the CPU between two runs, or restores one.</summary>
+    public void Exchange(StateArchive archive)
+    {
+        archive.Fixed(new Span<byte>(State, sizeof(CpuState)));
+        if (!archive.IsReading)
+            return;
+        archive.Require(State->Cpl <= 3, "a privilege level of 0 to 3", $"{State->Cpl}");
+        archive.Require(State->Retired >= 0, "a number of instructions", $"{State->Retired}");
+        archive.Require((State->Xcr0 & ~CpuidLeaves.Xcr0Supported) == 0 && (State->Xcr0 & 1) != 0, "an XCR0 that this CPU has", $"0x{State->Xcr0:x}");
+        archive.Require(State->Mxcsr <= 0xFFFF, "an MXCSR without reserved bits", $"0x{State->Mxcsr:x}");
+        StateReplaced();
     }
 
     /// <inheritdoc/>

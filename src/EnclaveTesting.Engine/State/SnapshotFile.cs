@@ -1,0 +1,226 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.IO.Hashing;
+using EnclaveTesting.Engine.Memory;
+using Microsoft.Win32.SafeHandles;
+
+namespace EnclaveTesting.Engine.State;
+
+/// <summary>
+/// A saved machine in a file: header, description, state, attachment, table of page runs, pages without the long stretches of zeroes; each part
+/// is followed by its XXH128. The file is read and checked once and never mapped: what another process does to it later reaches no machine.
+/// </summary>
+internal static class SnapshotFile
+{
+    /// <summary>Changes with the layout of the file; what the parts hold belongs to one build of the engine.</summary>
+    private const int Version = 1;
+
+    private const int HeaderSize = 72, HashSize = 16, RunSize = 8, PagesAtOnce = 256;
+    private const int PageSize = (int)MemoryLayout.PageSize;
+    private const int LongestState = 64 << 20, LongestAttachment = 256 << 20, MostRuns = 1 << 16;
+
+    private static ReadOnlySpan<byte> Magic => "ENCLAVE\x1A"u8;
+
+    /// <summary>The build of the engine to whose saved machines this one can go back.</summary>
+    public static Guid Engine { get; } = typeof(SnapshotFile).Module.ModuleVersionId;
+
+    /// <summary>Writes a machine to a new file.</summary>
+    /// <exception cref="IOException">The file is there already, or the disk is full.</exception>
+    public static void Save(MachineSnapshot snapshot, string path)
+    {
+        using GuestMemory memory = snapshot.Memory.Clone();
+        IReadOnlyList<PageRun> runs = MemoryTemplate.FindRuns(memory.FindUsedPages());
+        StateArchive description = StateArchive.ToWrite();
+        snapshot.Description.Exchange(description);
+
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, BufferSize = 0 };
+        // What a guest's memory held is nobody else's business.
+        if (!OperatingSystem.IsWindows())
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        using var file = new FileStream(path, options);
+        byte[] header = new byte[HeaderSize];
+        Magic.CopyTo(header);
+        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(8), Version);
+        Engine.TryWriteBytes(header.AsSpan(16));
+        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(32), description.Written.Length);
+        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(36), snapshot.State.Length);
+        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(40), snapshot.Attachment.Length);
+        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(44), runs.Count);
+        BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(48), runs.Sum(run => (long)run.Count));
+        XxHash128.Hash(header.AsSpan(0, HeaderSize - HashSize), header.AsSpan(HeaderSize - HashSize));
+        file.Write(header);
+        Write(file, description.Written.Span);
+        Write(file, snapshot.State.Span);
+        Write(file, snapshot.Attachment.Span);
+        byte[] table = new byte[runs.Count * RunSize];
+        for (int i = 0; i < runs.Count; i++)
+        {
+            BinaryPrimitives.WriteInt32LittleEndian(table.AsSpan(i * RunSize), runs[i].First);
+            BinaryPrimitives.WriteInt32LittleEndian(table.AsSpan((i * RunSize) + 4), runs[i].Count);
+        }
+
+        Write(file, table);
+        foreach (PageRun run in runs)
+        {
+            for (int page = run.First; page < run.End; page += PagesAtOnce)
+                Write(file, memory.Pages(page, Math.Min(PagesAtOnce, run.End - page)));
+        }
+    }
+
+    /// <summary>Reads a machine from a file.</summary>
+    /// <exception cref="StateFormatException">The file is damaged, cut short, of another kind, or of another build of the engine.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public static MachineSnapshot Load(string path)
+    {
+        using SafeFileHandle file = File.OpenHandle(path, options: FileOptions.SequentialScan);
+        var reader = new Reader(path, file);
+        Header header = ReadHeader(path, reader);
+        MachineDescription description = new();
+        StateArchive archive = StateArchive.ToRead(path, reader.Offset, reader.ReadPart(header.Description));
+        description.Exchange(archive);
+        archive.RequireEnd();
+        long stateOffset = reader.Offset;
+        ReadOnlyMemory<byte> state = reader.ReadPart(header.State);
+        ReadOnlyMemory<byte> attachment = reader.ReadPart(header.Attachment);
+        IReadOnlyList<PageRun> runs = ReadRuns(path, reader, header, description.MemoryBytes);
+        MemoryTemplate template = MemoryTemplate.Create(runs);
+        try
+        {
+            ReadPages(reader, runs, template);
+            if (reader.Offset != reader.Length)
+                throw new StateFormatException(path, reader.Offset, "the end of the file", $"{reader.Length - reader.Offset} bytes more");
+        }
+        catch
+        {
+            template.Dispose();
+            throw;
+        }
+
+        return new MachineSnapshot(description, path, stateOffset, state, new MemoryImage(description.MemoryBytes, template, [], [])) { Attachment = attachment };
+    }
+
+    private static Header ReadHeader(string path, Reader reader)
+    {
+        byte[] header = new byte[HeaderSize];
+        reader.ReadExactly(header);
+        if (!header.AsSpan().StartsWith(Magic))
+            throw new StateFormatException(path, 0, "a saved machine", $"bytes {Convert.ToHexStringLower(header.AsSpan(0, Magic.Length))}");
+        int version = BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(8));
+        if (version != Version)
+            throw new StateFormatException(path, 8, $"format version {Version}", $"{version}");
+        var engine = new Guid(header.AsSpan(16, 16));
+        if (engine != Engine)
+            throw new StateFormatException(path, 16, $"a machine saved by this build of the engine, {Engine}", $"{engine}");
+        if (!XxHash128.Hash(header.AsSpan(0, HeaderSize - HashSize)).AsSpan().SequenceEqual(header.AsSpan(HeaderSize - HashSize)))
+            throw new StateFormatException(path, HeaderSize - HashSize, "the checksum of the header", "another: the file is damaged");
+        return new Header(
+            Number(path, header, 32, LongestState),
+            Number(path, header, 36, LongestState),
+            Number(path, header, 40, LongestAttachment),
+            Number(path, header, 44, MostRuns),
+            BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(48)));
+    }
+
+    private static int Number(string path, byte[] header, int offset, int most)
+    {
+        int value = BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(offset));
+        return value >= 0 && value <= most ? value : throw new StateFormatException(path, offset, $"at most {most}", $"{value}");
+    }
+
+    private static List<PageRun> ReadRuns(string path, Reader reader, in Header header, long memory)
+    {
+        long at = reader.Offset;
+        ReadOnlySpan<byte> table = reader.ReadPart(header.Runs * RunSize).Span;
+        var runs = new List<PageRun>(header.Runs);
+        long pages = memory / PageSize, end = 0, stored = 0;
+        for (int i = 0; i < header.Runs; i++)
+        {
+            int first = BinaryPrimitives.ReadInt32LittleEndian(table[(i * RunSize)..]), count = BinaryPrimitives.ReadInt32LittleEndian(table[((i * RunSize) + 4)..]);
+            if (first < end || count < 1 || count > int.MaxValue / PageSize || count > pages - first)
+                throw new StateFormatException(path, at + (i * RunSize), $"pages {end} to {pages - 1} in ascending order", $"{count} pages from {first}");
+            runs.Add(new PageRun(first, count, (int)stored));
+            end = (long)first + count;
+            stored += count;
+        }
+
+        // Before anything is reserved for them.
+        long bytes = (stored * PageSize) + (runs.Sum(run => (run.Count + PagesAtOnce - 1) / PagesAtOnce) * (long)HashSize);
+        if (stored != header.Pages || reader.Length - reader.Offset != bytes)
+            throw new StateFormatException(path, reader.Offset, $"{bytes} bytes of pages", $"{reader.Length - reader.Offset}: the file is cut short or damaged");
+        return runs;
+    }
+
+    private static void ReadPages(Reader reader, IReadOnlyList<PageRun> runs, MemoryTemplate template)
+    {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent((PagesAtOnce * PageSize) + HashSize);
+        try
+        {
+            foreach (PageRun run in runs)
+            {
+                for (int done = 0; done < run.Count; done += PagesAtOnce)
+                {
+                    int count = Math.Min(PagesAtOnce, run.Count - done);
+                    template.Write(run.Stored + done, reader.ReadChecked(buffer.AsSpan(0, (count * PageSize) + HashSize)));
+                }
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private static void Write(FileStream file, ReadOnlySpan<byte> part)
+    {
+        Span<byte> hash = stackalloc byte[HashSize];
+        XxHash128.Hash(part, hash);
+        file.Write(part);
+        file.Write(hash);
+    }
+
+    private readonly record struct Header(int Description, int State, int Attachment, int Runs, long Pages);
+
+    /// <summary>Reads a file from front to back and trusts nothing in it.</summary>
+    private sealed class Reader(string path, SafeFileHandle file)
+    {
+        public long Offset { get; private set; }
+
+        public long Length { get; } = RandomAccess.GetLength(file);
+
+        public void ReadExactly(Span<byte> bytes)
+        {
+            int done = 0;
+            for (int count; done < bytes.Length; done += count)
+            {
+                count = RandomAccess.Read(file, bytes[done..], Offset + done);
+                if (count == 0)
+                    throw new StateFormatException(path, Offset, $"{bytes.Length} bytes", $"{done}: the file is cut short");
+            }
+
+            Offset += done;
+        }
+
+        /// <summary>Reads a part with its checksum behind it, and gives it without.</summary>
+        public ReadOnlySpan<byte> ReadChecked(Span<byte> both)
+        {
+            long at = Offset;
+            ReadExactly(both);
+            ReadOnlySpan<byte> part = both[..^HashSize];
+            Span<byte> hash = stackalloc byte[HashSize];
+            XxHash128.Hash(part, hash);
+            if (!hash.SequenceEqual(both[^HashSize..]))
+                throw new StateFormatException(path, at, $"{part.Length} bytes with checksum {Convert.ToHexStringLower(both[^HashSize..])}", $"{Convert.ToHexStringLower(hash)}: the file is damaged");
+            return part;
+        }
+
+        public ReadOnlyMemory<byte> ReadPart(int length)
+        {
+            // Not more than the file can have is reserved.
+            if (length + HashSize > Length - Offset)
+                throw new StateFormatException(path, Offset, $"{length + HashSize} bytes", $"{Length - Offset}: the file is cut short");
+            byte[] bytes = new byte[length + HashSize];
+            ReadChecked(bytes);
+            return bytes.AsMemory(0, length);
+        }
+    }
+}

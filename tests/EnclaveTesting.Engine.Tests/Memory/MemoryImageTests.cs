@@ -1,0 +1,121 @@
+using EnclaveTesting.Engine.Memory;
+
+namespace EnclaveTesting.Engine.Tests.Memory;
+
+public class MemoryImageTests
+{
+    private const int Page = 4096;
+    private const long Size = 16 << 20;
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_clone_has_what_its_original_had_and_goes_its_own_way(bool shared)
+    {
+        using GuestMemory original = GuestMemory.Allocate(Size);
+        Put(original, 0, 1);
+        Put(original, 700, 2);
+        Put(original, (Size / Page) - 1, 3);
+        using MemoryImage image = original.Capture(shared);
+        Put(original, 700, 20);
+        Put(original, 800, 21);
+        using GuestMemory one = image.Clone();
+        using GuestMemory other = image.Clone();
+        Put(one, 0, 10);
+        Put(one, 900, 11);
+
+        Get(original, 0, 700, 800, 900, (Size / Page) - 1).Should().Equal(1, 20, 21, 0, 3);
+        Get(one, 0, 700, 800, 900, (Size / Page) - 1).Should().Equal(10, 2, 0, 11, 3);
+        Get(other, 0, 700, 800, 900, (Size / Page) - 1).Should().Equal(1, 2, 0, 0, 3);
+    }
+
+    [Fact]
+    public void Clones_outlive_image_and_original()
+    {
+        GuestMemory original = GuestMemory.Allocate(Size);
+        Put(original, 5, 42);
+        MemoryImage image = original.Capture();
+        using GuestMemory clone = image.Clone();
+        image.Dispose();
+        original.Dispose();
+
+        Get(clone, 5).Should().Equal(42);
+        image.Invoking(disposed => disposed.Clone()).Should().Throw<ObjectDisposedException>();
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Later_images_and_images_of_clones_are_whole(bool shared)
+    {
+        using GuestMemory original = GuestMemory.Allocate(Size);
+        for (int page = 0; page < 2000; page++)
+            Put(original, page, (byte)(page | 1));
+        using MemoryImage first = original.Capture(shared);
+        Put(original, 7, 99);
+        Put(original, 3000, 98);
+        original.GetSpan(new GuestAddress(9 * Page), Page).Clear();
+        using MemoryImage second = original.Capture(shared);
+        using GuestMemory clone = second.Clone();
+        Put(clone, 8, 97);
+        using MemoryImage third = clone.Capture(shared);
+        using GuestMemory grandchild = third.Clone();
+
+        Get(grandchild, 7, 8, 9, 10, 1999, 2000, 3000).Should().Equal(99, 97, 0, 11, 1999 & 0xFF, 0, 98);
+        Get(clone, 8).Should().Equal(97);
+        Get(original, 8).Should().Equal(9);
+    }
+
+    [Fact]
+    public void An_image_after_many_changes_is_whole()
+    {
+        using GuestMemory original = GuestMemory.Allocate(Size);
+        Put(original, 1, 1);
+        using MemoryImage first = original.Capture();
+        for (int page = 0; page < Size / Page; page++)
+            Put(original, page, (byte)(page % 251));
+        using MemoryImage second = original.Capture();
+        using GuestMemory clone = second.Clone();
+
+        clone.Pages(0, (int)(Size / Page)).SequenceEqual(original.Pages(0, (int)(Size / Page))).Should().BeTrue();
+        first.StoredBytes.Should().BeLessThan(Size / 4);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("0")]
+    [InlineData("0 1 2 40 41 999")]
+    public void Runs_have_every_page_that_is_needed_once(string needed)
+    {
+        int[] pages = [.. needed.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse)];
+
+        IReadOnlyList<PageRun> runs = MemoryTemplate.FindRuns(Marks(1000, pages));
+
+        pages.Should().OnlyContain(page => runs.Count(run => page >= run.First && page < run.End) == 1);
+        runs.Sum(run => run.Count).Should().BeLessThan(1000);
+        runs.Select(run => run.Stored).Should().Equal(runs.Select((_, i) => runs.Take(i).Sum(run => run.Count)));
+    }
+
+    [Fact]
+    public void Scattered_pages_do_not_need_thousands_of_mappings()
+    {
+        int[] pages = [.. Enumerable.Range(0, 5000).Select(i => i * 20)];
+
+        IReadOnlyList<PageRun> runs = MemoryTemplate.FindRuns(Marks(100_000, pages));
+
+        runs.Count.Should().BeLessThanOrEqualTo(256);
+        pages.Should().OnlyContain(page => runs.Any(run => page >= run.First && page < run.End));
+    }
+
+    private static bool[] Marks(int count, int[] pages)
+    {
+        bool[] marks = new bool[count];
+        foreach (int page in pages)
+            marks[page] = true;
+        return marks;
+    }
+
+    private static void Put(GuestMemory memory, long page, byte value) => memory.GetSpan(new GuestAddress((ulong)page * Page), Page)[17] = value;
+
+    private static int[] Get(GuestMemory memory, params long[] pages) => [.. pages.Select(page => (int)memory.GetSpan(new GuestAddress((ulong)page * Page), Page)[17])];
+}
