@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Devices.Nsm;
@@ -138,8 +139,8 @@ public class MachineSnapshotTests
         clock.Now += TimeSpan.FromDays(3);
         await using BareMetalGuest clone = BareMetalGuest.Restore(snapshot, options);
 
-        Seconds(await clone.CommandAsync("time")).Should().BeCloseTo(clock.Now, TimeSpan.FromMinutes(5));
-        Seconds(await original.CommandAsync("time")).Should().BeCloseTo(clock.Now - TimeSpan.FromDays(3), TimeSpan.FromMinutes(5));
+        RealTime(await clone.CommandAsync("time")).Should().BeCloseTo(clock.Now, TimeSpan.FromMinutes(5));
+        RealTime(await original.CommandAsync("time")).Should().BeCloseTo(clock.Now - TimeSpan.FromDays(3), TimeSpan.FromMinutes(5));
     }
 
     [Fact]
@@ -205,7 +206,9 @@ public class MachineSnapshotTests
         received.Should().Equal(sent);
     }
 
-    private static DateTimeOffset Seconds(string reply) => DateTimeOffset.FromUnixTimeSeconds(long.Parse(reply.Split('.', ' ')[0], System.Globalization.CultureInfo.InvariantCulture));
+    // "realtime NANOSECONDS monotonic ..."
+    private static DateTimeOffset RealTime(string reply) =>
+        DateTimeOffset.UnixEpoch.AddTicks(long.Parse(reply.Split(' ')[1], CultureInfo.InvariantCulture) / TimeSpan.NanosecondsPerTick);
 
     private static async Task<string> RandomAsync(BareMetalGuest guest)
     {
