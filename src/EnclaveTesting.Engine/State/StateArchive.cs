@@ -69,26 +69,21 @@ internal sealed class StateArchive
     public void Fixed<T>(Span<T> values)
         where T : unmanaged => Raw(MemoryMarshal.AsBytes(values));
 
-    /// <summary>Bytes, at most so many.</summary>
-    public byte[] Bytes(byte[] value, int most, [CallerArgumentExpression(nameof(value))] string name = "")
+    /// <summary>Numbers, at most so many.</summary>
+    public unsafe T[] Array<T>(T[] value, int most, [CallerArgumentExpression(nameof(value))] string name = "")
+        where T : unmanaged
     {
         int length = Within(value.Length, 0, most, $"a length of {name}");
-        if (!IsReading)
-        {
-            Raw(value);
-            return value;
-        }
-
         // Not before it is known that they are there.
-        Require(length <= _end - _position, $"{length} bytes of {name}", $"{_end - _position} bytes");
-        byte[] read = new byte[length];
-        Raw(read);
-        return read;
+        Require(length <= (_end - _position) / sizeof(T), $"{length} items of {name}", $"{_end - _position} bytes");
+        T[] items = IsReading ? new T[length] : value;
+        Fixed(items.AsSpan());
+        return items;
     }
 
     /// <summary>A text, at most so many bytes of UTF-8.</summary>
     public string Text(string value, int most, [CallerArgumentExpression(nameof(value))] string name = "") =>
-        Encoding.UTF8.GetString(Bytes(IsReading ? [] : Encoding.UTF8.GetBytes(value), most, name));
+        Encoding.UTF8.GetString(Array(IsReading ? [] : Encoding.UTF8.GetBytes(value), most, name));
 
     /// <summary>Items, at most so many.</summary>
     public List<T> List<T>(IReadOnlyCollection<T> items, int most, Func<T?, T> exchange, [CallerArgumentExpression(nameof(items))] string name = "")

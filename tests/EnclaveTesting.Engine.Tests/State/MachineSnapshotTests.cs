@@ -15,6 +15,8 @@ public class MachineSnapshotTests
     private static readonly MicroVmOptions OnSoftware = new() { Accelerator = Accelerator.Software };
 
     [Theory]
+    [OnKvm(true)]
+    [OnKvm(false)]
     [OnSoftware(true)]
     [OnSoftware(false)]
     public async Task Clones_answer_and_so_does_their_original(Accelerator accelerator, bool shared)

@@ -30,5 +30,8 @@ internal sealed class KvmInterruptLine : IInterruptLine, IDisposable
         _asserted = asserted;
     }
 
+    /// <summary>Gives the guest an interrupt, whatever the level.</summary>
+    public void Signal() => _event.Signal();
+
     public void Dispose() => _event.Dispose();
 }

@@ -17,7 +17,7 @@ internal static unsafe class KvmIoctl
     public const uint SetVcpuEvents = 0x4040AEA0, GetDebugregs = 0x8080AEA1, SetDebugregs = 0x4080AEA2, GetXsave = 0x9000AEA4;
     public const uint GetXsave2 = 0x9000AECF, SetXsave = 0x5000AEA5, GetXcrs = 0x8188AEA6, SetXcrs = 0x4188AEA7, KvmclockCtrl = 0xAEAD;
     public const uint GetIrqchip = 0xC208AE62, SetIrqchip = 0x8208AE63, GetPit2 = 0x8070AE9F, SetPit2 = 0x4070AEA0;
-    public const uint GetClock = 0x8030AE7C, SetClock = 0x4030AE7B;
+    public const uint GetClock = 0x8030AE7C, SetClock = 0x4030AE7B, GetTscKhz = 0xAEA3;
 
     /// <summary>KVM's interface has had this version since Linux 2.6.22.</summary>
     public const int ApiVersion = 12;

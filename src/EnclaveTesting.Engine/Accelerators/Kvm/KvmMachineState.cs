@@ -1,3 +1,6 @@
+using EnclaveTesting.Engine.Boot;
+using EnclaveTesting.Engine.State;
+
 namespace EnclaveTesting.Engine.Accelerators.Kvm;
 
 /// <summary>Everything KVM knows of a machine besides its memory, as it is saved.</summary>
@@ -20,4 +23,20 @@ internal sealed record KvmMachineState
 
     /// <summary>Guest time in nanoseconds, which kvmclock tells.</summary>
     public ulong Clock { get; set; }
+
+    /// <summary>Saves or restores; what KVM would not take it refuses when it gets it.</summary>
+    public void Exchange(StateArchive archive)
+    {
+        Cpus = [.. archive.List<KvmVirtualCpuState>(Cpus, MpTable.MaximumCpus, cpu =>
+        {
+            cpu ??= new KvmVirtualCpuState();
+            cpu.Exchange(archive);
+            return cpu;
+        })];
+        PicMaster = archive.Value(PicMaster);
+        PicSlave = archive.Value(PicSlave);
+        IoApic = archive.Value(IoApic);
+        Pit = archive.Value(Pit);
+        Clock = archive.Value(Clock);
+    }
 }

@@ -53,6 +53,9 @@ internal sealed unsafe class KvmVirtualCpu : IDisposable
     /// <summary>Exits to this process so far; changes by the CPU's own thread only.</summary>
     public long Exits { get; private set; }
 
+    /// <summary>How fast its time stamp counter runs, in kHz; 0 where KVM does not say, on hosts whose own is not steady.</summary>
+    public int TscKilohertz => Math.Max(LibC.IoControl(_fd, KvmIoctl.GetTscKhz, 0), 0);
+
     /// <summary>Prepares what firmware prepares; the boot CPU also gets its registers.</summary>
     public void Configure(KvmCpuidTable cpuid, in BootEntry? entry)
     {

@@ -1,3 +1,5 @@
+using EnclaveTesting.Engine.State;
+
 namespace EnclaveTesting.Engine.Accelerators.Kvm;
 
 /// <summary>
@@ -35,4 +37,20 @@ internal sealed record KvmVirtualCpuState
 
     /// <summary>Exceptions and interrupts on their way.</summary>
     public KvmVcpuEvents Events { get; set; }
+
+    /// <summary>Saves or restores; what KVM would not take it refuses when it gets it.</summary>
+    public void Exchange(StateArchive archive)
+    {
+        const int mostMsrs = 4096, largestExtended = 1 << 20;
+        Cpuid = archive.Array(Cpuid, KvmCpuidTable.Capacity);
+        MpState = archive.Value(MpState);
+        Registers = archive.Value(Registers);
+        SystemRegisters = archive.Value(SystemRegisters);
+        Extended = archive.Array(Extended, largestExtended);
+        ExtendedControl = archive.Value(ExtendedControl);
+        LocalApic = archive.Value(LocalApic);
+        Msrs = archive.Array(Msrs, mostMsrs);
+        DebugRegisters = archive.Value(DebugRegisters);
+        Events = archive.Value(Events);
+    }
 }

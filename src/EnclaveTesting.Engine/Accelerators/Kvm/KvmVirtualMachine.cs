@@ -16,12 +16,18 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
     // How often an idle machine is looked at; halting for good is rare and nobody waits for it.
     private const int IdleCheckMilliseconds = 250;
 
+    private const ulong NanosecondsPerMillisecond = 1_000_000;
+
     private readonly FileDescriptor _vm;
     private readonly IMachineBus _bus;
     private readonly KvmCpuidTable _cpuid;
     private readonly uint[] _msrs;
     private readonly int _extendedSize;
     private readonly SemaphoreSlim _eventGate = new(1);
+    private readonly Lock _pausing = new();
+    private readonly TimeProvider _timeOfDay;
+    private readonly int _tscKilohertz;
+    private KvmMachineState? _restored;
     private int _paused;
     private readonly bool _tscDeadline;
     private readonly KvmVirtualCpu[] _cpus;
@@ -36,6 +42,7 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
     public KvmVirtualMachine(FileDescriptor kvm, VirtualMachineConfiguration configuration, IMachineBus bus)
     {
         _bus = bus;
+        _timeOfDay = configuration.TimeProvider;
         _cpus = new KvmVirtualCpu[configuration.CpuCount];
         _eventThread = new Thread(WatchEvents) { IsBackground = true, Name = "enclave events" };
         _vm = new FileDescriptor(-1);
@@ -69,6 +76,7 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
             int runSize = KvmIoctl.Call(kvm, KvmIoctl.GetVcpuMmapSize);
             for (int i = 0; i < _cpus.Length; i++)
                 _cpus[i] = new KvmVirtualCpu(_vm, i, runSize, bus, configuration.Memory);
+            _tscKilohertz = _cpus[0].TscKilohertz;
         }
         catch
         {
@@ -155,7 +163,10 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
         {
             KvmStateTransfer.Apply(_vm, state);
             for (int i = 0; i < _cpus.Length; i++)
+            {
                 _cpus[i].Configure(state.Cpus[i], _extendedSize);
+                _cpus[i].Resume();
+            }
         }
         catch (KvmException exception)
         {
@@ -190,7 +201,7 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
             HandleEvents(fds);
     }
 
-    /// <summary>Goes on after <see cref="Pause"/>.</summary>
+    /// <summary>Goes on after <see cref="Pause()"/>.</summary>
     public void Resume()
     {
         if (Interlocked.Exchange(ref _paused, 0) == 0)
@@ -209,13 +220,48 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
     }
 
     /// <inheritdoc/>
-    public void Pause(Action action) => throw new NotSupportedException("Machines on KVM cannot be saved yet.");
+    public void Pause(Action action)
+    {
+        lock (_pausing)
+        {
+            Pause();
+            try
+            {
+                if (_stop)
+                    throw new InvalidOperationException("The machine does not run any more.");
+                action();
+            }
+            finally
+            {
+                Resume();
+            }
+        }
+    }
 
     /// <inheritdoc/>
-    public void Exchange(StateArchive archive) => throw new NotSupportedException("Machines on KVM cannot be saved yet.");
+    public void Exchange(StateArchive archive)
+    {
+        long now = _timeOfDay.GetUtcNow().UtcTicks;
+        long saved = archive.Within(now, 0, DateTime.MaxValue.Ticks);
+        KvmMachineState state = archive.IsReading ? new KvmMachineState() : Capture();
+        state.Exchange(archive);
+        if (!archive.IsReading)
+            return;
+        archive.Require(state.Cpus.Length == _cpus.Length, $"{_cpus.Length} CPUs", $"{state.Cpus.Length}");
+        // The time for which the machine lay saved has passed for it too; a clock that was set back has not turned the machine's back.
+        Advance(state, (ulong)Math.Max(now - saved, 0) * TimeSpan.NanosecondsPerTick);
+        _restored = state;
+    }
 
     /// <inheritdoc/>
-    public void Resume(bool fresh) => throw new NotSupportedException("Machines on KVM cannot be saved yet.");
+    public void Resume(bool fresh)
+    {
+        Start(_restored ?? throw new InvalidOperationException("Nothing was restored."));
+        _restored = null;
+        // KVM injects what an irqfd signals on a thread of its own, perhaps after the controllers were saved. One interrupt more does no harm.
+        foreach (KvmInterruptLine line in _lines.Values)
+            line.Signal();
+    }
 
     /// <inheritdoc/>
     public void Wake()
@@ -257,6 +303,18 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
         RequestStop();
         Join();
         Release();
+    }
+
+    private void Advance(KvmMachineState state, ulong nanoseconds)
+    {
+        ulong ticks = (ulong)((UInt128)nanoseconds * (uint)_tscKilohertz / NanosecondsPerMillisecond);
+        state.Clock += nanoseconds;
+        foreach (KvmVirtualCpuState cpu in state.Cpus)
+        {
+            // The first of them is the time stamp counter.
+            if (cpu.Msrs.Length > 0)
+                cpu.Msrs[0].Value += ticks;
+        }
     }
 
     private void StartThreads()

@@ -226,7 +226,8 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
                 bool ran = false;
                 for (int i = 0; i < _cpus.Length && !_stop; i++)
                 {
-                    DoWork();
+                    // What came before a later CPU's turn may have been for an earlier one.
+                    ran |= DoWork();
                     ran |= TakeTurn(i);
                 }
 
@@ -266,16 +267,18 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
         }
     }
 
-    private void DoWork()
+    /// <summary>Lets the host's work be done and timers expire; true if there was anything.</summary>
+    private bool DoWork()
     {
-        if (Volatile.Read(ref _wakePending) != 0)
+        bool woken = Volatile.Read(ref _wakePending) != 0;
+        if (woken)
         {
             // Cleared before the work is done: what comes during it wakes again.
             Interlocked.Exchange(ref _wakePending, 0);
             _bus.DoHostWork();
         }
 
-        _clock.RunDue();
+        return _clock.RunDue() || woken;
     }
 
     private bool TakeTurn(int index)

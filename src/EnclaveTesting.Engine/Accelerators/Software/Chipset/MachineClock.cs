@@ -30,14 +30,14 @@ internal abstract class MachineClock
         return timer;
     }
 
-    /// <summary>Lets every timer expire whose deadline has come.</summary>
-    public void RunDue()
+    /// <summary>Lets every timer expire whose deadline has come; false if there was none.</summary>
+    public bool RunDue()
     {
         if (NextDeadline == Never)
-            return;
+            return false;
         ulong now = Now;
         if (NextDeadline > now)
-            return;
+            return false;
         // Each timer once, so that one which is always late cannot hold up the machine.
         foreach (MachineTimer timer in _timers)
         {
@@ -46,6 +46,7 @@ internal abstract class MachineClock
         }
 
         NextDeadline = FindNext();
+        return true;
     }
 
     /// <summary>How many instructions to run before looking at the deadlines again, at most <paramref name="quantum"/>.</summary>
