@@ -14,13 +14,14 @@ internal sealed class RootFileSystemOptions
     private readonly Option<string?> _oci = new("--oci") { Description = "The application as a container image: a directory or tar archive with an OCI layout, or what 'docker save' or 'podman save' wrote." };
     private readonly Option<string?> _init = new("--init") { Description = "With --root or --oci: the static executable that boots, AWS's init or one like it. By default the guest kit's, for x86_64." };
     private readonly Option<string?> _nsmModule = new("--nsm-module") { Description = "With --root or --oci: nsm.ko, if the kernel's driver for the security module is not built in." };
+    private readonly Option<string[]> _modules = new("--module") { Description = "With --root or --oci: a kernel module that the guest kit's init loads before all else; repeat for more, in that order." };
     private readonly Option<string[]> _command = new("--command") { Description = "With --root or --oci: the command to run and, repeated, its arguments; by default that of the container image." };
     private readonly Option<string[]> _environment = new("--env") { Description = "With --root or --oci: NAME=value for the command, after those of the container image; repeat for more." };
     private readonly Option<bool> _gzip = new("--gzip") { Description = "With --root or --oci: compress the ramdisks." };
 
     public void AddTo(Command command)
     {
-        Option[] dependent = [_init, _nsmModule, _command, _environment, _gzip];
+        Option[] dependent = [_init, _nsmModule, _modules, _command, _environment, _gzip];
         command.Options.Add(_root);
         command.Options.Add(_oci);
         foreach (var option in dependent)
@@ -55,7 +56,7 @@ internal sealed class RootFileSystemOptions
         {
             var application = arguments.GetValue(_oci) is null ? FromRoot(source, arguments) : FromImage(source, architecture, arguments);
             return builder
-                .AddRamdisk(NitroRamdisks.CreateBoot(init, module).Build(compression))
+                .AddRamdisk(NitroRamdisks.CreateBoot(init, module, arguments.GetValue(_modules)).Build(compression))
                 .AddRamdisk(application.Build(compression));
         }
         catch (InvalidDataException exception)

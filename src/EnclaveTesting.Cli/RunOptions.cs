@@ -21,6 +21,8 @@ internal sealed record RunOptions
 
     public Accelerator Accelerator { get; init; }
 
+    public bool Acpi { get; init; }
+
     public string? CommandLine { get; init; }
 
     public string? Initrd { get; init; }

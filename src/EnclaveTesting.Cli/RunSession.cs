@@ -64,6 +64,7 @@ internal sealed class RunSession(CommandContext context, RunOptions options)
                 GuestCid = options.Cid,
                 ExtraCommandLine = options.CommandLine,
                 ExtraInitrd = options.Initrd is { } path ? File.ReadAllBytes(path) : default(ReadOnlyMemory<byte>),
+                Acpi = options.Acpi,
                 Accelerator = options.Accelerator,
                 Console = console,
             });

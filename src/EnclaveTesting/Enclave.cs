@@ -251,6 +251,7 @@ public sealed class Enclave : IAsyncDisposable
             GuestCid = _options.Cid,
             ExtraCommandLine = _options.CommandLine,
             ExtraInitrd = _options.Environment.Count == 0 ? _options.Initrd : EnvironmentOverride.Build(image, _options.Environment, _options.Initrd),
+            Acpi = _options.Acpi,
             Accelerator = _options.Accelerator,
             Console = Console.Log,
             Nsm = _options.Nsm,

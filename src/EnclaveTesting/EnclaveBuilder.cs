@@ -93,6 +93,12 @@ public sealed class EnclaveBuilder
         return With(Options with { Environment = new Dictionary<string, string>(Options.Environment) { [name] = value } });
     }
 
+    /// <summary>
+    /// Announces the enclave's devices by ACPI tables, as kernels of distributions want it, instead of on the kernel's command line, as a
+    /// Nitro Enclave does.
+    /// </summary>
+    public EnclaveBuilder WithAcpi(bool acpi = true) => With(Options with { Acpi = acpi });
+
     /// <summary>Says what executes the guest; <see cref="Accelerator.Auto"/> by default.</summary>
     public EnclaveBuilder WithAccelerator(Accelerator accelerator) => With(Options with { Accelerator = accelerator });
 

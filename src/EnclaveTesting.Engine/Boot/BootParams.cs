@@ -9,7 +9,7 @@ internal static class BootParams
     private const int E820EntrySize = 20, MaximumE820Entries = 128;
     private const byte UnknownLoader = 0xFF, LoadedHigh = 1;
 
-    public static void Write(GuestMemory memory, IKernel kernel, int commandLine, ulong initrd, ulong initrdSize)
+    public static void Write(GuestMemory memory, IKernel kernel, int commandLine, ulong initrd, ulong initrdSize, ulong rootPointer)
     {
         Span<byte> page = memory.GetSpan(new GuestAddress(BootLayout.BootParams), 4096);
         page.Clear();
@@ -26,6 +26,7 @@ internal static class BootParams
         }
 
         BinaryPrimitives.WriteUInt16LittleEndian(page[0x1FA..], 0xFFFF); // vid_mode: normal
+        BinaryPrimitives.WriteUInt64LittleEndian(page[0x070..], rootPointer); // acpi_rsdp_addr
         page[0x210] = UnknownLoader;
         page[0x211] |= LoadedHigh;
         BinaryPrimitives.WriteUInt32LittleEndian(page[0x214..], (uint)kernel.Start);

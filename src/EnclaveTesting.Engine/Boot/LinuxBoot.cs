@@ -20,12 +20,12 @@ internal static class LinuxBoot
     /// <summary>Loads the image.</summary>
     /// <param name="image">The image; not needed afterwards.</param>
     /// <param name="memory">The guest's RAM, zeroed.</param>
-    /// <param name="cpus">How many CPUs the MP table names.</param>
+    /// <param name="machine">What the kernel is told of the machine.</param>
     /// <param name="commandLine">The complete command line.</param>
     /// <param name="extraInitrd">A ramdisk that follows the image's own; may be empty.</param>
     /// <exception cref="EnclaveImageException">The image cannot be booted, or not in this memory.</exception>
     /// <exception cref="EifFormatException">The image is damaged.</exception>
-    public static LoadedImage Load(EifImage image, GuestMemory memory, int cpus, string commandLine, ReadOnlyMemory<byte> extraInitrd)
+    public static LoadedImage Load(EifImage image, GuestMemory memory, MachineDescription machine, string commandLine, ReadOnlyMemory<byte> extraInitrd)
     {
         if (image.Architecture != EifArchitecture.X86_64)
             throw new EnclaveImageException($"{image.Name} is built for {image.Architecture}; only x86_64 images can be booted.");
@@ -59,10 +59,13 @@ internal static class LinuxBoot
         Span<byte> line = memory.GetSpan(new GuestAddress(BootLayout.CommandLine), commandLineBytes.Length + 1);
         commandLineBytes.CopyTo(line);
         line[^1] = 0;
-        MpTable.Write(memory, cpus);
+        MpTable.Write(memory, machine.Cpus);
+        if (machine.Acpi)
+            AcpiTables.Write(memory, machine);
+        ulong rootPointer = machine.Acpi ? AcpiTables.RootPointer : 0;
         BootEntry entry = kernel.Entry == KernelEntry.Pvh
-            ? PreparePvh(kernel, memory, initrd, initrdSize)
-            : PrepareLinux64(kernel, memory, commandLineBytes.Length, initrd, initrdSize);
+            ? PreparePvh(kernel, memory, initrd, initrdSize, rootPointer)
+            : PrepareLinux64(kernel, memory, commandLineBytes.Length, initrd, initrdSize, rootPointer);
         return new LoadedImage(entry, measurements);
     }
 
@@ -117,9 +120,9 @@ internal static class LinuxBoot
         }
     }
 
-    private static BootEntry PreparePvh(IKernel kernel, GuestMemory memory, ulong initrd, ulong initrdSize)
+    private static BootEntry PreparePvh(IKernel kernel, GuestMemory memory, ulong initrd, ulong initrdSize, ulong rootPointer)
     {
-        PvhStartInfo.Write(memory, initrd, initrdSize);
+        PvhStartInfo.Write(memory, initrd, initrdSize, rootPointer);
         CpuSystemRegisters system = FlatSegments(memory, SegmentRegister.Code32(BootLayout.CodeSelector)) with
         {
             Cr0 = ProtectionEnabled | ExtensionType,
@@ -127,9 +130,9 @@ internal static class LinuxBoot
         return new BootEntry(new CpuRegisters { Rip = kernel.EntryAddress, Rbx = BootLayout.PvhStartInfo, Rflags = FlagsAlwaysOne }, system);
     }
 
-    private static BootEntry PrepareLinux64(IKernel kernel, GuestMemory memory, int commandLine, ulong initrd, ulong initrdSize)
+    private static BootEntry PrepareLinux64(IKernel kernel, GuestMemory memory, int commandLine, ulong initrd, ulong initrdSize, ulong rootPointer)
     {
-        BootParams.Write(memory, kernel, commandLine, initrd, initrdSize);
+        BootParams.Write(memory, kernel, commandLine, initrd, initrdSize, rootPointer);
         CpuSystemRegisters system = FlatSegments(memory, SegmentRegister.Code64(BootLayout.CodeSelector)) with
         {
             Cr0 = ProtectionEnabled | ExtensionType | NumericError | PagingEnabled,

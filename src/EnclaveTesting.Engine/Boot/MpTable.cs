@@ -72,7 +72,7 @@ internal static class MpTable
         "MICROVM     "u8.CopyTo(table[16..]);
         BinaryPrimitives.WriteUInt16LittleEndian(table[34..], (ushort)entries);
         BinaryPrimitives.WriteUInt32LittleEndian(table[36..], (uint)MemoryLayout.LocalApic);
-        table[7] = Checksum(table[..offset]);
+        table[7] = TableChecksum.Of(table[..offset]);
     }
 
     private static void WriteFloatingPointer(Span<byte> pointer)
@@ -81,7 +81,7 @@ internal static class MpTable
         BinaryPrimitives.WriteUInt32LittleEndian(pointer[4..], (uint)MemoryLayout.MpTable + FloatingPointerSize);
         pointer[8] = 1; // length in 16-byte units
         pointer[9] = 4; // revision 1.4
-        pointer[10] = Checksum(pointer);
+        pointer[10] = TableChecksum.Of(pointer);
     }
 
     private static void WriteInterrupt(Span<byte> entry, byte kind, byte type, byte irq, byte target, byte pin)
@@ -100,13 +100,5 @@ internal static class MpTable
         offset += size;
         entries++;
         return entry;
-    }
-
-    private static byte Checksum(ReadOnlySpan<byte> bytes)
-    {
-        byte sum = 0;
-        foreach (byte value in bytes)
-            sum += value;
-        return (byte)-sum;
     }
 }

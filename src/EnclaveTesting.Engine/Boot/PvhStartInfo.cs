@@ -9,7 +9,7 @@ internal static class PvhStartInfo
     private const uint Magic = 0x336E_C578;
     private const int InfoSize = 56, ModuleSize = 32, MapEntrySize = 24;
 
-    public static void Write(GuestMemory memory, ulong initrd, ulong initrdSize)
+    public static void Write(GuestMemory memory, ulong initrd, ulong initrdSize, ulong rootPointer)
     {
         IReadOnlyList<E820Entry> map = E820Entry.Map(memory);
         const ulong modules = BootLayout.PvhStartInfo + InfoSize;
@@ -27,6 +27,7 @@ internal static class PvhStartInfo
         }
 
         BinaryPrimitives.WriteUInt64LittleEndian(info[24..], BootLayout.CommandLine);
+        BinaryPrimitives.WriteUInt64LittleEndian(info[32..], rootPointer); // rsdp_paddr
         BinaryPrimitives.WriteUInt64LittleEndian(info[40..], entries);
         BinaryPrimitives.WriteUInt32LittleEndian(info[48..], (uint)map.Count);
         for (int i = 0; i < map.Count; i++)

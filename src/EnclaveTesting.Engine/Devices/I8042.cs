@@ -9,6 +9,9 @@ internal sealed class I8042(Action reset) : IPortDevice
 {
     public const ushort DataPort = 0x60, CommandPort = 0x64;
 
+    /// <summary>The command that pulls the reset line.</summary>
+    public const byte ResetCommand = 0xFE;
+
     private const byte StatusOutputFull = 1, StatusSystem = 4, StatusCommand = 8;
     private const byte ReadConfiguration = 0x20, WriteConfiguration = 0x60, DisableSecond = 0xA7, EnableSecond = 0xA8, TestSecond = 0xA9;
     private const byte SelfTest = 0xAA, TestFirst = 0xAB, DisableFirst = 0xAD, EnableFirst = 0xAE, ReadOutputPort = 0xD0, WriteOutputPort = 0xD1;

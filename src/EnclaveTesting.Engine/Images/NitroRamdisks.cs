@@ -11,16 +11,36 @@ public static class NitroRamdisks
     private const UnixFileMode Executable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
         | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
 
+    private const string ModuleDirectory = "lib/modules";
+
     // What init mounts something on; a container image need not have them.
     private static readonly string[] MountPoints = ["dev", "proc", "run", "sys", "tmp", "var"];
 
-    /// <summary>The boot ramdisk: /init, /dev and perhaps /nsm.ko.</summary>
+    /// <summary>The boot ramdisk: /init, /dev and perhaps kernel modules.</summary>
     /// <param name="init">A static executable that the kernel runs first.</param>
     /// <param name="nsmModule">The kernel module of the Nitro security module; not needed if the kernel has it built in.</param>
-    public static CpioArchive CreateBoot(ReadOnlyMemory<byte> init, ReadOnlyMemory<byte>? nsmModule = null)
+    /// <param name="modules">
+    /// Files of other modules in the order in which to load them (the guest kit's init does; AWS's would not), for kernels that have virtio
+    /// and vsock as modules. They may be compressed if the kernel can decompress them.
+    /// </param>
+    public static CpioArchive CreateBoot(ReadOnlyMemory<byte> init, ReadOnlyMemory<byte>? nsmModule = null, IReadOnlyCollection<string>? modules = null)
     {
         var archive = new CpioArchive().AddDirectory("dev").AddFile("init", init, Executable);
-        return nsmModule is { } module ? archive.AddFile("nsm.ko", module, Executable) : archive;
+        if (nsmModule is { } module)
+            archive.AddFile("nsm.ko", module, Executable);
+        if (modules is not { Count: > 0 })
+            return archive;
+
+        archive.AddDirectory("lib").AddDirectory(ModuleDirectory);
+        var paths = new List<string>();
+        foreach (string file in modules)
+        {
+            string path = $"{ModuleDirectory}/{Path.GetFileName(file)}";
+            archive.AddFile(path, File.ReadAllBytes(file));
+            paths.Add("/" + path);
+        }
+
+        return archive.AddFile("modules", Lines(paths, nameof(modules)));
     }
 
     /// <summary>The application ramdisk: /cmd, /env and /rootfs with the mount points init needs; the caller adds the rest below /rootfs.</summary>

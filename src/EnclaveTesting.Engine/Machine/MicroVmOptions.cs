@@ -25,6 +25,12 @@ public sealed record MicroVmOptions
     /// <summary>A ramdisk appended to the image's own.</summary>
     public ReadOnlyMemory<byte> ExtraInitrd { get; init; }
 
+    /// <summary>
+    /// Whether the machine's devices are announced by ACPI tables, as kernels of distributions want it, instead of on the kernel's
+    /// command line, as in a Nitro Enclave.
+    /// </summary>
+    public bool Acpi { get; init; }
+
     /// <summary>What executes the guest.</summary>
     public Accelerator Accelerator { get; init; }
 

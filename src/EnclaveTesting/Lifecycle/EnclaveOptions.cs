@@ -25,6 +25,8 @@ internal sealed record EnclaveOptions
 
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 
+    public bool Acpi { get; init; }
+
     public Accelerator Accelerator { get; init; }
 
     public MachineTime Time { get; init; }

@@ -206,12 +206,12 @@ public class LinuxBootTests
             iter: 2000);
     }
 
-    private static LoadedImage Load(byte[] kernel, GuestMemory? memory = null, string commandLine = CommandLine, byte[]? extraInitrd = null, Func<EifBuilder, EifBuilder>? configure = null)
+    private static LoadedImage Load(byte[] kernel, GuestMemory? memory = null, string commandLine = CommandLine, byte[]? extraInitrd = null, bool acpi = false, Func<EifBuilder, EifBuilder>? configure = null)
     {
         EifBuilder builder = new EifBuilder().WithKernel(kernel).WithCommandLine(CommandLine).AddRamdisk(FirstRamdisk).AddRamdisk(SecondRamdisk);
         using EifImage image = EifImage.Load((configure?.Invoke(builder) ?? builder).Build());
         using GuestMemory? own = memory is null ? GuestMemory.Allocate(32 << 20) : null;
-        return LinuxBoot.Load(image, memory ?? own!, cpus: 2, commandLine, extraInitrd);
+        return LinuxBoot.Load(image, memory ?? own!, new MachineDescription(Cpus: 2, VirtioDevices: 2, acpi), commandLine, extraInitrd);
     }
 
     private static T Read<T>(GuestMemory memory, ulong address)
