@@ -218,7 +218,12 @@ static void mount_cgroups(void)
             if (sscanf(line, "%63s %*d %*d %d", name, &enabled) == 2 && name[0] != '#' && enabled) {
                 char path[96];
                 snprintf(path, sizeof path, "/sys/fs/cgroup/%s", name);
-                mount_at(name, path, "cgroup", flags, name);
+                make_directory(path);
+                if (mount(name, path, "cgroup", flags, name) == 0)
+                    continue;
+                if (errno != EINVAL)
+                    die(path);
+                rmdir(path);    /* kernels from 6.12 may name a controller that has no version 1 */
             }
         }
     }
