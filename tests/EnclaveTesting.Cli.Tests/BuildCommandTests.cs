@@ -52,16 +52,18 @@ public sealed class BuildCommandTests : IDisposable
         Directory.CreateDirectory(_directory["root/bin"]);
         File.WriteAllText(_directory["root/bin/server"], "binary");
         _directory.Write("init", "init binary");
+        _directory.Write("vsock.ko", "module");
+        _directory.Write("virtio.ko", "module");
 
         var run = await CommandRun.OfAsync("build", "--kernel", _directory["kernel"], "--root", _directory["root"], "--init", _directory["init"],
-            "--command", "/bin/server", "--command", "--port=5000", "--env", "A=1", "--output", _directory["a.eif"]);
+            "--module", _directory["vsock.ko"], "--module", _directory["virtio.ko"], "--command", "/bin/server", "--command", "--port=5000", "--env", "A=1", "--output", _directory["a.eif"]);
 
         run.Should().Match<CommandRun>(it => it.ExitCode == ExitCode.Ok && it.Error == "");
         using var image = EifImage.Open(_directory["a.eif"]);
         image.Verify();
         image.CommandLine.Should().Be(EifBuilder.DefaultCommandLine);
         image.Ramdisks.Should().HaveCount(2);
-        System.Text.Encoding.ASCII.GetString(image.Ramdisks[0].Data).Should().StartWith("070701").And.Contain("init binary").And.NotContain("nsm.ko");
+        System.Text.Encoding.ASCII.GetString(image.Ramdisks[0].Data).Should().StartWith("070701").And.Contain("init binary").And.NotContain("nsm.ko").And.Contain("/lib/modules/vsock.ko\n/lib/modules/virtio.ko\n");
         System.Text.Encoding.ASCII.GetString(image.Ramdisks[1].Data).Should().Contain("/bin/server\n--port=5000\n").And.Contain("A=1\n").And.Contain("rootfs/bin/server");
     }
 

@@ -47,6 +47,18 @@ public sealed class RunCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Devices_are_announced_on_the_command_line_or_by_acpi()
+    {
+        var asInNitro = await RunAsync("hello", "--until", "vsock: cid 16");
+        var acpi = await RunAsync("hello", "--until", "vsock: no device", "--acpi");
+
+        asInNitro.ExitCode.Should().Be(ExitCode.Ok, asInNitro.Error);
+        asInNitro.Output.Should().Contain("virtio_mmio.device=");
+        acpi.ExitCode.Should().Be(ExitCode.Ok, acpi.Error);
+        acpi.Output.Should().NotContain("virtio_mmio.device=", "this guest reads no ACPI tables");
+    }
+
+    [Fact]
     public async Task Runs_until_a_text()
     {
         var run = await RunAsync("hello", "--until", "lines: listening on port 5001", "--json");

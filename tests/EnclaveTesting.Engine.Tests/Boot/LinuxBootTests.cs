@@ -84,6 +84,21 @@ public class LinuxBootTests
             new E820Entry(0x1_0000_0000, 0x4000_0000, 1));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Kernels_of_both_kinds_are_told_where_the_acpi_tables_are(bool acpi)
+    {
+        using GuestMemory memory = GuestMemory.Allocate(64 << 20);
+
+        LoadedImage linux = Load(TestKernels.BzImage(Code), memory, acpi: acpi);
+        LoadedImage pvh = Load(TestKernels.Elf(0x10_0000, 0x10_0000, Code, pvhEntry: 0x10_0010), memory, acpi: acpi);
+
+        Read<ulong>(memory, linux.Entry.Registers.Rsi + 0x70).Should().Be(acpi ? 0xE0000UL : 0);
+        Read<ulong>(memory, pvh.Entry.Registers.Rbx + 32).Should().Be(acpi ? 0xE0000UL : 0);
+        Read<ulong>(memory, 0xE0000).Should().Be(acpi ? BitConverter.ToUInt64("RSD PTR "u8) : 0);
+    }
+
     [Fact]
     public void The_page_tables_map_the_first_four_gibibytes_to_themselves()
     {

@@ -180,6 +180,12 @@ public sealed class CpioArchiveTests : IDisposable
         boot.Select(entry => entry.Name).Should().Equal("dev", "init", "nsm.ko");
         boot[1].Mode.Should().Be(0x81ED);
         CpioReader.Read(NitroRamdisks.CreateBoot("init"u8.ToArray()).Build()).Should().HaveCount(2);
+        string[] modules = [Path.Combine(_directory.FullName, "b.ko"), Path.Combine(_directory.FullName, "a.ko.xz")];
+        foreach (string module in modules)
+            File.WriteAllText(module, "code");
+        var withModules = CpioReader.Read(NitroRamdisks.CreateBoot("init"u8.ToArray(), modules: modules).Build());
+        withModules.Select(entry => entry.Name).Should().Equal("dev", "init", "lib", "lib/modules", "lib/modules/a.ko.xz", "lib/modules/b.ko", "modules");
+        withModules[^1].Text.Should().Be("/lib/modules/b.ko\n/lib/modules/a.ko.xz\n", "their order is that of the arguments");
 
         var application = CpioReader.Read(NitroRamdisks.CreateApplication(["/app", "--flag", "a b"], ["A=1", "B=x y"]).AddFile("rootfs/app", "binary").Build());
         application.Select(entry => entry.Name).Should().StartWith(["cmd", "env", "rootfs", "rootfs/app", "rootfs/dev"]).And.Contain("rootfs/proc");

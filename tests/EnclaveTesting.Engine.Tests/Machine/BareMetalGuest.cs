@@ -14,11 +14,13 @@ internal sealed class BareMetalGuest : IAsyncDisposable
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly RecordedConsole _console;
+    private readonly TimeSpan _patience;
 
-    private BareMetalGuest(MicroVm machine, RecordedConsole console)
+    private BareMetalGuest(MicroVm machine, RecordedConsole console, TimeSpan patience)
     {
         Machine = machine;
         _console = console;
+        _patience = patience;
     }
 
     public MicroVm Machine { get; }
@@ -36,14 +38,14 @@ internal sealed class BareMetalGuest : IAsyncDisposable
     public static BareMetalGuest Start(string guest, MicroVmOptions? options = null, bool start = true) => Start(Image(guest), options, start);
 
     /// <summary>Builds a machine for any image and starts it.</summary>
-    public static BareMetalGuest Start(EifBuilder builder, MicroVmOptions? options = null, bool start = true)
+    public static BareMetalGuest Start(EifBuilder builder, MicroVmOptions? options = null, bool start = true, TimeSpan? patience = null)
     {
         var console = new RecordedConsole();
         using var image = EifImage.Load(builder.Build());
         var machine = MicroVm.Create(image, (options ?? new MicroVmOptions()) with { Console = console });
         if (start)
             machine.Start();
-        return new BareMetalGuest(machine, console);
+        return new BareMetalGuest(machine, console, patience ?? Patience);
     }
 
     /// <summary>Makes a machine of a saved one and starts it; its console begins empty.</summary>
@@ -60,9 +62,9 @@ internal sealed class BareMetalGuest : IAsyncDisposable
     public static Task<BareMetalGuest> StartHelloAsync(MicroVmOptions? options = null, string guest = "hello") => StartUntilReadyAsync(Image(guest), options);
 
     /// <summary>Starts an image that tells port 9001 when it is ready, answers its heartbeat and waits until it is.</summary>
-    public static async Task<BareMetalGuest> StartUntilReadyAsync(EifBuilder image, MicroVmOptions? options = null)
+    public static async Task<BareMetalGuest> StartUntilReadyAsync(EifBuilder image, MicroVmOptions? options = null, TimeSpan? patience = null)
     {
-        BareMetalGuest hello = Start(image, options, start: false);
+        BareMetalGuest hello = Start(image, options, start: false, patience);
         try
         {
             using VsockListener heartbeat = hello.Machine.Vsock.Listen(9000);
@@ -121,11 +123,11 @@ internal sealed class BareMetalGuest : IAsyncDisposable
     {
         try
         {
-            await task.WaitAsync(Patience);
+            await task.WaitAsync(_patience);
         }
         catch (TimeoutException)
         {
-            throw new TimeoutException($"Nothing came within {Patience}; the console says:\n{Console}");
+            throw new TimeoutException($"Nothing came within {_patience}; the console says:\n{Console}");
         }
     }
 

@@ -15,7 +15,10 @@ internal static class LinuxGuest
             .WithDefaultMemory(128 << 20)
             .WithDefaultCpus(1)
             .AddRamdisk(NitroRamdisks.CreateBoot(GuestKit.Init).Build())
-            .AddRamdisk(NitroRamdisks.CreateApplication(["/enclave-app", .. arguments], ["GREETING=hello"])
-                .AddFile("rootfs/enclave-app", File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "guests", "enclave-app")), Executable)
-                .Build());
+            .AddRamdisk(Application(arguments).Build());
+
+    /// <summary>enclave-app with these arguments as the application's ramdisk.</summary>
+    public static CpioArchive Application(params string[] arguments) =>
+        NitroRamdisks.CreateApplication(["/enclave-app", .. arguments], ["GREETING=hello"])
+            .AddFile("rootfs/enclave-app", File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "guests", "enclave-app")), Executable);
 }

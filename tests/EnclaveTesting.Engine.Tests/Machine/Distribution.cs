@@ -1,0 +1,31 @@
+using EnclaveTesting.Engine.Eif;
+using EnclaveTesting.Engine.Images;
+
+namespace EnclaveTesting.Engine.Tests.Machine;
+
+/// <summary>What guest/distribution/fetch.sh has fetched.</summary>
+internal static class Distribution
+{
+    private const string Variable = "ENCLAVE_TEST_DISTRIBUTION";
+
+    private static readonly string? Root = Environment.GetEnvironmentVariable(Variable);
+
+    /// <summary>Why there is nothing, or null.</summary>
+    public static string? WhyNot { get; } = string.IsNullOrEmpty(Root)
+        ? $"{Variable} names no directory; guest/distribution/fetch.sh fills one."
+        : Directory.Exists(Root) ? null : $"{Variable} names {Root}, which is not there; guest/distribution/fetch.sh makes it.";
+
+    /// <summary>A Debian cloud kernel with its modules, the guest kit's init and an application.</summary>
+    public static EifBuilder Kernel(string version, CpioArchive application)
+    {
+        string directory = Path.Combine(Root!, "kernels", version);
+        return new EifBuilder()
+            .WithKernel(Path.Combine(directory, "vmlinuz"))
+            .WithDefaultMemory(256 << 20)
+            .WithDefaultCpus(1)
+            .AddRamdisk(NitroRamdisks.CreateBoot(
+                GuestKit.Init,
+                modules: [.. File.ReadLines(Path.Combine(directory, "load")).Select(name => Path.Combine(directory, name))]).Build())
+            .AddRamdisk(application.Build());
+    }
+}
