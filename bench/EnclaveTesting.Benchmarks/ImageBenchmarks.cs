@@ -31,5 +31,5 @@ public class ImageBenchmarks
     public EifMeasurements CheckAndMeasure() => _image.Verify();
 
     [Benchmark]
-    public EifMeasurements LoadCheckAndMeasure() => LinuxBoot.Load(_image, _memory, new MachineDescription(Cpus: 1, VirtioDevices: 2, Acpi: false), "console=ttyS0", default).Measurements;
+    public EifMeasurements LoadCheckAndMeasure() => LinuxBoot.Load(_image, _memory, new PlatformDescription(Cpus: 1, VirtioDevices: 2, Acpi: false), "console=ttyS0", default).Measurements;
 }

@@ -26,7 +26,7 @@ internal static class AcpiTables
     private const byte LocalApicEntry = 0, IoApicEntry = 1, LocalApicNmiEntry = 4, AllCpus = 0xFF;
 
     /// <summary>Writes the tables.</summary>
-    public static void Write(GuestMemory memory, MachineDescription machine)
+    public static void Write(GuestMemory memory, PlatformDescription machine)
     {
         ulong next = RootPointer + RootPointerSize;
         ulong dsdt = Place(memory, ref next, Dsdt(machine.VirtioDevices), "DSDT"u8, DsdtRevision);

@@ -25,7 +25,7 @@ internal static class LinuxBoot
     /// <param name="extraInitrd">A ramdisk that follows the image's own; may be empty.</param>
     /// <exception cref="EnclaveImageException">The image cannot be booted, or not in this memory.</exception>
     /// <exception cref="EifFormatException">The image is damaged.</exception>
-    public static LoadedImage Load(EifImage image, GuestMemory memory, MachineDescription machine, string commandLine, ReadOnlyMemory<byte> extraInitrd)
+    public static LoadedImage Load(EifImage image, GuestMemory memory, PlatformDescription machine, string commandLine, ReadOnlyMemory<byte> extraInitrd)
     {
         if (image.Architecture != EifArchitecture.X86_64)
             throw new EnclaveImageException($"{image.Name} is built for {image.Architecture}; only x86_64 images can be booted.");

@@ -36,15 +36,15 @@ public sealed class MicroVm : IAsyncDisposable
         _log = new ForgivingLogger(options.LoggerFactory.CreateLogger<MicroVm>());
         Cpus = CountCpus(image, options);
         MemoryBytes = options.MemoryBytes ?? (image.DefaultMemory > 0 ? image.DefaultMemory : EifBuilder.DefaultMemory);
-        var description = new MachineDescription(Cpus, MachineDevices.CountVirtio(options), options.Acpi);
-        CommandLine = KernelCommandLine.Build(image.CommandLine, options.ExtraCommandLine, options.Acpi ? 0 : description.VirtioDevices);
+        var platform = new PlatformDescription(Cpus, MachineDevices.CountVirtio(options), options.Acpi);
+        CommandLine = KernelCommandLine.Build(image.CommandLine, options.ExtraCommandLine, options.Acpi ? 0 : platform.VirtioDevices);
         Accelerator = accelerator.Accelerator.Kind;
         AcceleratorReason = accelerator.Reason;
         _bus = new MachineBus(EndFromInside);
         _memory = GuestMemory.Allocate(MemoryBytes);
         try
         {
-            LoadedImage loaded = LinuxBoot.Load(image, _memory, description, CommandLine, options.ExtraInitrd);
+            LoadedImage loaded = LinuxBoot.Load(image, _memory, platform, CommandLine, options.ExtraInitrd);
             _entry = loaded.Entry;
             Measurements = loaded.Measurements;
             (_machine, _devices) = Assemble(accelerator);

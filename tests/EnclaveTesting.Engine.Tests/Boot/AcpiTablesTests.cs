@@ -86,7 +86,7 @@ public class AcpiTablesTests
     private static GuestMemory Write(int cpus, int devices)
     {
         GuestMemory memory = GuestMemory.Allocate(4 << 20);
-        AcpiTables.Write(memory, new MachineDescription(cpus, devices, Acpi: true));
+        AcpiTables.Write(memory, new PlatformDescription(cpus, devices, Acpi: true));
         return memory;
     }
 

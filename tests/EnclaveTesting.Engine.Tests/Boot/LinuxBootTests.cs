@@ -226,7 +226,7 @@ public class LinuxBootTests
         EifBuilder builder = new EifBuilder().WithKernel(kernel).WithCommandLine(CommandLine).AddRamdisk(FirstRamdisk).AddRamdisk(SecondRamdisk);
         using EifImage image = EifImage.Load((configure?.Invoke(builder) ?? builder).Build());
         using GuestMemory? own = memory is null ? GuestMemory.Allocate(32 << 20) : null;
-        return LinuxBoot.Load(image, memory ?? own!, new MachineDescription(Cpus: 2, VirtioDevices: 2, acpi), commandLine, extraInitrd);
+        return LinuxBoot.Load(image, memory ?? own!, new PlatformDescription(Cpus: 2, VirtioDevices: 2, acpi), commandLine, extraInitrd);
     }
 
     private static T Read<T>(GuestMemory memory, ulong address)
