@@ -55,7 +55,7 @@ internal sealed class BareMetalGuest : IAsyncDisposable
         var machine = MicroVm.Restore(snapshot, (options ?? new MicroVmOptions()) with { Console = console });
         if (start)
             machine.Start();
-        return new BareMetalGuest(machine, console);
+        return new BareMetalGuest(machine, console, Patience);
     }
 
     /// <summary>Starts <c>hello</c>, answers its heartbeat and waits until it is ready.</summary>

@@ -63,7 +63,7 @@ internal sealed class KvmMachineBed : IMachineBus, IDisposable
     {
         var bed = new KvmMachineBed(cpus);
         using var image = EifImage.Load(BareMetalGuest.Image(guest).Build());
-        bed.Machine.Start(LinuxBoot.Load(image, bed.Memory, cpus, "console=ttyS0", default).Entry);
+        bed.Machine.Start(LinuxBoot.Load(image, bed.Memory, new PlatformDescription(cpus, VirtioDevices: 0, Acpi: false), "console=ttyS0", default).Entry);
         return bed;
     }
 
