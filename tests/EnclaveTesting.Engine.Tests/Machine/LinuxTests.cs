@@ -7,14 +7,12 @@ namespace EnclaveTesting.Engine.Tests.Machine;
 public class LinuxTests
 {
     [Theory]
-    [OnSoftware(1, false)]
-    [OnSoftware(2, false)]
-    [OnSoftware(2, true)]
-    [OnKvm(2, false, RealCode = true)]
-    [OnKvm(2, true, RealCode = true)]
-    public async Task Linux_boots_talks_both_ways_and_reboots(Accelerator accelerator, int cpus, bool acpi)
+    [OnSoftware(1)]
+    [OnSoftware(2)]
+    [OnKvm(2, RealCode = true)]
+    public async Task Linux_boots_talks_both_ways_and_reboots(Accelerator accelerator, int cpus)
     {
-        var options = new MicroVmOptions { Accelerator = accelerator, Cpus = cpus, Acpi = acpi };
+        var options = new MicroVmOptions { Accelerator = accelerator, Cpus = cpus };
         await using BareMetalGuest linux = await BareMetalGuest.StartUntilReadyAsync(LinuxGuest.Image(), options);
 
         await linux.TalkBothWaysAsync(cpus);
