@@ -20,6 +20,7 @@ internal sealed class RunCommand
     private readonly Option<uint> _cid = new("--cid") { Description = "The enclave's CID, 4 or higher.", DefaultValueFactory = _ => Cid.DefaultEnclave.Value, CustomParser = ParseCid };
     private readonly Option<Accelerator> _accelerator = new("--accelerator") { Description = "What executes the guest: auto, kvm or software.", CustomParser = ParseAccelerator };
     private readonly Option<bool> _acpi = new("--acpi") { Description = "Announce the devices by ACPI tables, as kernels of distributions want it, instead of on the kernel's command line." };
+    private readonly Option<bool?> _decompress = new("--decompress") { Description = "true: the host unpacks a packed kernel and ramdisks; false: the guest's kernel does. By default true for the software CPU only." };
     private readonly Option<string?> _commandLine = new("--cmdline") { Description = "Text appended to the image's kernel command line." };
     private readonly Option<string?> _initrd = new("--initrd") { Description = "File appended to the image's ramdisks." };
     private readonly Option<string> _until = new("--until") { Description = "When the run is over: exit (the enclave ended by itself), heartbeat, or a text of the console. The enclave is stopped then.", DefaultValueFactory = _ => RunOptions.UntilExit };
@@ -41,7 +42,7 @@ internal sealed class RunCommand
             {ExitCode.Help}
             """)
         {
-            self._image, self._memory, self._cpus, self._cid, self._accelerator, self._acpi, self._commandLine, self._initrd, self._until, self._timeout, self._forwards, self._json,
+            self._image, self._memory, self._cpus, self._cid, self._accelerator, self._acpi, self._decompress, self._commandLine, self._initrd, self._until, self._timeout, self._forwards, self._json,
         };
         self._until.Validators.Add(result =>
         {
@@ -103,6 +104,7 @@ internal sealed class RunCommand
         Cid = arguments.GetValue(_cid),
         Accelerator = arguments.GetValue(_accelerator),
         Acpi = arguments.GetValue(_acpi),
+        Decompress = arguments.GetValue(_decompress),
         CommandLine = arguments.GetValue(_commandLine),
         Initrd = arguments.GetValue(_initrd),
         Until = arguments.GetValue(_until)!,

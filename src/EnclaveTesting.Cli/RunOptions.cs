@@ -23,6 +23,8 @@ internal sealed record RunOptions
 
     public bool Acpi { get; init; }
 
+    public bool? Decompress { get; init; }
+
     public string? CommandLine { get; init; }
 
     public string? Initrd { get; init; }

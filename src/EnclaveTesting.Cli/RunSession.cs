@@ -66,6 +66,7 @@ internal sealed class RunSession(CommandContext context, RunOptions options)
                 ExtraInitrd = options.Initrd is { } path ? File.ReadAllBytes(path) : default(ReadOnlyMemory<byte>),
                 Acpi = options.Acpi,
                 Accelerator = options.Accelerator,
+                Decompress = options.Decompress,
                 Console = console,
             });
         }

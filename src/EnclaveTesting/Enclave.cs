@@ -253,6 +253,7 @@ public sealed class Enclave : IAsyncDisposable
             ExtraInitrd = _options.Environment.Count == 0 ? _options.Initrd : EnvironmentOverride.Build(image, _options.Environment, _options.Initrd),
             Acpi = _options.Acpi,
             Accelerator = _options.Accelerator,
+            Decompress = _options.Decompress,
             Console = Console.Log,
             Nsm = _options.Nsm,
             Capture = Capture,

@@ -102,6 +102,12 @@ public sealed class EnclaveBuilder
     /// <summary>Says what executes the guest; <see cref="Accelerator.Auto"/> by default.</summary>
     public EnclaveBuilder WithAccelerator(Accelerator accelerator) => With(Options with { Accelerator = accelerator });
 
+    /// <summary>
+    /// Says whether the host unpacks a packed kernel and packed ramdisks, as by default for the software CPU, or the enclave's kernel does it
+    /// itself, as on a real host and by default on KVM. PCRs are those of the image either way.
+    /// </summary>
+    public EnclaveBuilder WithDecompression(bool decompress = true) => With(Options with { Decompress = decompress });
+
     /// <summary>Runs the enclave in the host's time (the default) or in virtual time, which only the software CPU has.</summary>
     public EnclaveBuilder WithTime(MachineTime time) => With(Options with { Time = time });
 

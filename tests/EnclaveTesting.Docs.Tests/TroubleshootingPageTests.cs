@@ -15,6 +15,19 @@ public class TroubleshootingPageTests
     }
     #endregion
 
+    #region unpacking
+    [EnclaveFact]
+    public async Task As_on_a_real_host_to_the_first_instruction()
+    {
+        await using Enclave enclave = new EnclaveBuilder()
+            .WithImage(LinuxPageTests.LinuxApp.Image)
+            .WithDecompression(false)                                           // the kernel unpacks itself and its ramdisks
+            .Build();
+
+        await enclave.StartAsync();
+    }
+    #endregion
+
     #region not_ready
     [Fact]
     public async Task An_enclave_that_does_not_become_ready()

@@ -9,64 +9,27 @@ namespace EnclaveTesting.Engine.Boot;
 /// </summary>
 internal sealed class ElfKernel : IKernel
 {
-    private const int HeaderSize = 64, ProgramHeaderSize = 56;
-    private const ushort MachineX64 = 62;
-    private const byte Class64 = 2, LittleEndian = 1;
-    private const uint SegmentLoad = 1, SegmentNote = 4;
     private const uint NotePhys32Entry = 18;
-    private const int MaximumProgramHeaders = 64;
     private const int LinuxCommandLine = 2047;
 
     private readonly List<KernelPlacement> _placements = [];
 
     private ElfKernel(ReadOnlySpan<byte> file)
     {
-        if (file.Length < HeaderSize)
-            throw Bad($"it ends inside the ELF header ({file.Length} bytes)");
-        if (file[4] != Class64 || file[5] != LittleEndian || Read16(file, 18) != MachineX64)
-            throw Bad($"it is not little-endian 64-bit x86 (class {file[4]}, data {file[5]}, machine {Read16(file, 18)})");
-
-        ulong table = Read64(file, 32);
-        int entrySize = Read16(file, 54);
-        int count = Read16(file, 56);
-        if (entrySize != ProgramHeaderSize || count is 0 or > MaximumProgramHeaders)
-            throw Bad($"its program headers are unusable ({count} of {entrySize} bytes; expected 1 to {MaximumProgramHeaders} of {ProgramHeaderSize})");
-        if (!Inside(file, table, (ulong)(count * ProgramHeaderSize)))
-            throw Bad($"its program headers at offset {table} lie outside the file of {file.Length} bytes");
-
+        ElfHeaders elf = ElfHeaders.Read(file, file.Length);
         ulong? pvhEntry = null;
         ulong start = ulong.MaxValue, end = 0;
-        ulong entry = Read64(file, 24);
-        ulong? entryPhysical = null;
-        for (int i = 0; i < count; i++)
+        foreach (ElfSegment segment in elf.Segments)
         {
-            ReadOnlySpan<byte> header = file.Slice((int)table + (i * ProgramHeaderSize), ProgramHeaderSize);
-            uint type = Read32(header, 0);
-            ulong offset = Read64(header, 8), virtualAddress = Read64(header, 16), physical = Read64(header, 24);
-            ulong fileSize = Read64(header, 32), memorySize = Read64(header, 40);
-            if (type is not (SegmentLoad or SegmentNote))
-                continue;
-            if (!Inside(file, offset, fileSize))
-                throw Bad($"segment {i} (offset {offset}, {fileSize} bytes) lies outside the file of {file.Length} bytes");
-            if (type == SegmentNote)
+            if (segment.Type == ElfSegment.Note)
             {
-                pvhEntry ??= FindPvhEntry(file.Slice((int)offset, (int)fileSize));
+                pvhEntry ??= FindPvhEntry(file.Slice((int)segment.Offset, (int)segment.FileSize));
                 continue;
             }
 
-            if (memorySize == 0)
-                continue;
-            if (memorySize < fileSize || physical + memorySize < physical || physical + memorySize > MemoryLayout.DeviceHoleStart)
-                throw Bad($"segment {i} (address 0x{physical:x}, {memorySize} bytes) does not fit below 3 GiB");
-            if (physical < MemoryLayout.HighMemoryStart)
-                throw Bad($"segment {i} starts at 0x{physical:x}, below the first mebibyte, which belongs to the boot data");
-            _placements.Add(new KernelPlacement((long)offset, (long)fileSize, new GuestAddress(physical)));
-            start = Math.Min(start, physical);
-            end = Math.Max(end, physical + memorySize);
-            if (entry >= virtualAddress && entry - virtualAddress < memorySize)
-                entryPhysical = physical + (entry - virtualAddress);
-            else if (entry >= physical && entry - physical < memorySize)
-                entryPhysical ??= entry;
+            _placements.Add(new KernelPlacement((long)segment.Offset, (long)segment.FileSize, new GuestAddress(segment.Physical)));
+            start = Math.Min(start, segment.Physical);
+            end = Math.Max(end, segment.Physical + segment.MemorySize);
         }
 
         if (_placements.Count == 0)
@@ -74,7 +37,7 @@ internal sealed class ElfKernel : IKernel
         Start = start;
         End = end;
         Entry = pvhEntry is null ? KernelEntry.Linux64 : KernelEntry.Pvh;
-        EntryAddress = pvhEntry ?? entryPhysical ?? throw Bad($"its entry point 0x{entry:x} lies in no segment");
+        EntryAddress = pvhEntry ?? elf.PhysicalEntry;
         if (EntryAddress < start || EntryAddress >= end)
             throw Bad($"its PVH entry point 0x{EntryAddress:x} lies in no segment");
     }
@@ -129,12 +92,7 @@ internal sealed class ElfKernel : IKernel
         return null;
     }
 
-    private static bool Inside(ReadOnlySpan<byte> file, ulong offset, ulong length) =>
-        offset <= (ulong)file.Length && length <= (ulong)file.Length - offset;
-
-    private static EnclaveImageException Bad(string reason) => new($"The kernel is an ELF file that cannot be booted: {reason}.");
-
-    private static ushort Read16(ReadOnlySpan<byte> bytes, int offset) => BinaryPrimitives.ReadUInt16LittleEndian(bytes[offset..]);
+    private static EnclaveImageException Bad(string reason) => ElfHeaders.Bad(reason);
 
     private static uint Read32(ReadOnlySpan<byte> bytes, int offset) => BinaryPrimitives.ReadUInt32LittleEndian(bytes[offset..]);
 

@@ -2,16 +2,16 @@ using System.Text;
 using EnclaveTesting.Engine.Eif;
 using EnclaveTesting.Engine.Machine;
 using EnclaveTesting.Engine.Memory;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EnclaveTesting.Engine.Boot;
 
 /// <summary>
-/// Puts an image into guest memory, ready to run: kernel, initrd, command line, boot data. The image is read once;
-/// every byte goes straight to its place while it is measured.
+/// Puts an image into guest memory, ready to run: kernel, initrd, command line, boot data.
 /// </summary>
 internal static class LinuxBoot
 {
-    private const ulong PageMask = MemoryLayout.PageSize - 1;
     private const ulong PagingEnabled = 1UL << 31, ProtectionEnabled = 1, NumericError = 1 << 5, ExtensionType = 1 << 4;
     private const ulong PhysicalAddressExtension = 1 << 5;
     private const ulong LongModeEnabled = 1 << 8, LongModeActive = 1 << 10;
@@ -23,38 +23,19 @@ internal static class LinuxBoot
     /// <param name="machine">What the kernel is told of the machine.</param>
     /// <param name="commandLine">The complete command line.</param>
     /// <param name="extraInitrd">A ramdisk that follows the image's own; may be empty.</param>
+    /// <param name="decompress">Whether kernel and ramdisks are unpacked here instead of by the guest.</param>
+    /// <param name="log">Told what was unpacked and what was not.</param>
     /// <exception cref="EnclaveImageException">The image cannot be booted, or not in this memory.</exception>
     /// <exception cref="EifFormatException">The image is damaged.</exception>
-    public static LoadedImage Load(EifImage image, GuestMemory memory, PlatformDescription machine, string commandLine, ReadOnlyMemory<byte> extraInitrd)
+    public static LoadedImage Load(
+        EifImage image, GuestMemory memory, PlatformDescription machine, string commandLine, ReadOnlyMemory<byte> extraInitrd, bool decompress = false, ILogger? log = null)
     {
         if (image.Architecture != EifArchitecture.X86_64)
             throw new EnclaveImageException($"{image.Name} is built for {image.Architecture}; only x86_64 images can be booted.");
 
         IKernel kernel = ParseKernel(image);
         byte[] commandLineBytes = EncodeCommandLine(commandLine, kernel.MaximumCommandLine);
-        long ramdisks = image.Ramdisks.Sum(ramdisk => (long)ramdisk.Length);
-        // An uncompressed cpio archive must start at a multiple of four (init/initramfs.c); zeros between archives are skipped.
-        long extraStart = extraInitrd.IsEmpty ? ramdisks : (ramdisks + 3) & ~3L;
-        ulong initrdSize = (ulong)(extraStart + extraInitrd.Length);
-        ulong initrd = PlaceInitrd(image, kernel, memory, initrdSize);
-
-        // Where each ramdisk starts, by its section.
-        var ramdiskTargets = new Dictionary<EifSection, ulong>();
-        ulong next = initrd;
-        foreach (EifSection ramdisk in image.Ramdisks)
-        {
-            ramdiskTargets[ramdisk] = next;
-            next += (ulong)ramdisk.Length;
-        }
-
-        EifMeasurements measurements = image.Verify((section, offset, chunk) =>
-        {
-            if (section == image.Kernel)
-                CopyKernel(kernel, memory, offset, chunk);
-            else if (ramdiskTargets.TryGetValue(section, out ulong target))
-                memory.Write(new GuestAddress(target + (ulong)offset), chunk);
-        });
-        memory.Write(new GuestAddress(initrd + (ulong)extraStart), extraInitrd.Span);
+        (kernel, PlacedInitrd initrd, EifMeasurements measurements) = new ImageLoader(image, memory, extraInitrd, log ?? NullLogger.Instance).Load(kernel, decompress);
 
         Span<byte> line = memory.GetSpan(new GuestAddress(BootLayout.CommandLine), commandLineBytes.Length + 1);
         commandLineBytes.CopyTo(line);
@@ -64,21 +45,23 @@ internal static class LinuxBoot
             AcpiTables.Write(memory, machine);
         ulong rootPointer = machine.Acpi ? AcpiTables.RootPointer : 0;
         BootEntry entry = kernel.Entry == KernelEntry.Pvh
-            ? PreparePvh(kernel, memory, initrd, initrdSize, rootPointer)
-            : PrepareLinux64(kernel, memory, commandLineBytes.Length, initrd, initrdSize, rootPointer);
+            ? PreparePvh(kernel, memory, initrd.Start, initrd.Size, rootPointer)
+            : PrepareLinux64(kernel, memory, commandLineBytes.Length, initrd.Start, initrd.Size, rootPointer);
         return new LoadedImage(entry, measurements);
     }
 
     private static IKernel ParseKernel(EifImage image)
     {
-        ReadOnlySpan<byte> file = image.Kernel.Data;
-        if (BzImage.IsBzImage(file))
-            return BzImage.Parse(file);
-        if (ElfKernel.IsElf(file))
-            return ElfKernel.Parse(file);
-        string start = Convert.ToHexStringLower(file[..Math.Min(8, file.Length)]);
+        // A bzImage is known by its first bytes; the whole file goes by only once, when it is loaded.
+        byte[] start = new byte[Math.Min(image.Kernel.Length, BzImage.HeaderSize)];
+        image.Kernel.Read(0, start);
+        if (BzImage.IsBzImage(start))
+            return BzImage.Parse(start, image.Kernel.Length);
+        if (ElfKernel.IsElf(start))
+            return ElfKernel.Parse(image.Kernel.Data);
+        string shown = Convert.ToHexStringLower(start.AsSpan(0, Math.Min(8, start.Length)));
         throw new EnclaveImageException(
-            $"The kernel of {image.Name} is neither a bzImage nor an ELF file ({file.Length} bytes, starting {(start.Length == 0 ? "nowhere" : start)}).");
+            $"The kernel of {image.Name} is neither a bzImage nor an ELF file ({image.Kernel.Length} bytes, starting {(shown.Length == 0 ? "nowhere" : shown)}).");
     }
 
     private static byte[] EncodeCommandLine(string commandLine, int maximum)
@@ -89,35 +72,6 @@ internal static class LinuxBoot
         if (bytes.Contains((byte)0))
             throw new EnclaveImageException("The command line contains a zero byte.");
         return bytes;
-    }
-
-    private static ulong PlaceInitrd(EifImage image, IKernel kernel, GuestMemory memory, ulong size)
-    {
-        ulong lowEnd = memory.Regions[0].End.Value;
-        ulong needed = AlignUp(kernel.End) + AlignUp(size);
-        if (needed > lowEnd)
-        {
-            throw new EnclaveImageException(lowEnd < MemoryLayout.DeviceHoleStart
-                ? $"{image.Name} needs at least {ToMiB(needed)} MiB of memory (kernel up to 0x{kernel.End:x}, initrd {size} bytes); the guest has {ToMiB((ulong)memory.Size)} MiB."
-                : $"{image.Name} does not fit below 3 GiB (kernel up to 0x{kernel.End:x}, initrd {size} bytes).");
-        }
-
-        ulong limit = Math.Min(lowEnd, kernel.InitrdLimit & ~PageMask);
-        ulong start = (limit - size) & ~PageMask;
-        if (size > limit || start < AlignUp(kernel.End))
-            throw new EnclaveImageException($"The initrd of {image.Name} ({size} bytes) does not fit between the kernel's end 0x{kernel.End:x} and its limit 0x{kernel.InitrdLimit:x}.");
-        return start;
-    }
-
-    private static void CopyKernel(IKernel kernel, GuestMemory memory, long offset, ReadOnlySpan<byte> chunk)
-    {
-        foreach (KernelPlacement placement in kernel.Placements)
-        {
-            long start = Math.Max(offset, placement.Source);
-            long end = Math.Min(offset + chunk.Length, placement.Source + placement.Length);
-            if (start < end)
-                memory.Write(placement.Target + (ulong)(start - placement.Source), chunk[(int)(start - offset)..(int)(end - offset)]);
-        }
     }
 
     private static BootEntry PreparePvh(IKernel kernel, GuestMemory memory, ulong initrd, ulong initrdSize, ulong rootPointer)
@@ -172,8 +126,4 @@ internal static class LinuxBoot
             Gdtr = new DescriptorTable(BootLayout.Gdt, (ushort)((gdt.Length * sizeof(ulong)) - 1)),
         };
     }
-
-    private static ulong AlignUp(ulong value) => (value + PageMask) & ~PageMask;
-
-    private static ulong ToMiB(ulong bytes) => (bytes + ((1UL << 20) - 1)) >> 20;
 }

@@ -6,5 +6,5 @@ namespace EnclaveTesting.Engine.Eif;
 /// </summary>
 /// <param name="section">The section the bytes belong to.</param>
 /// <param name="offset">Offset of the chunk's first byte in the section's data.</param>
-/// <param name="chunk">The bytes, already measured; valid only during the call.</param>
+/// <param name="chunk">The bytes; valid only during the call.</param>
 public delegate void EifChunkHandler(EifSection section, long offset, ReadOnlySpan<byte> chunk);

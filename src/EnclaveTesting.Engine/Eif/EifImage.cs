@@ -143,6 +143,13 @@ public sealed class EifImage : IDisposable
         return Checked(EifMeasurer.Measure(_source, _header, _sections, Pcr8(), handler));
     }
 
+    /// <summary>Begins to read the whole image once; <see cref="Finish"/> ends it. What was copied before is to be thrown away if that fails.</summary>
+    internal EifPass BeginPass() => new(_source, _header, _sections, Pcr8());
+
+    /// <summary>Ends a pass and checks the CRC.</summary>
+    /// <exception cref="EifFormatException">The CRC is wrong, or the file became shorter.</exception>
+    internal EifMeasurements Finish(EifPass pass) => Checked(pass.Finish());
+
     /// <summary>Reads the whole image once and gives its PCRs and CRC without judging the CRC.</summary>
     /// <exception cref="EifFormatException">The file became shorter.</exception>
     /// <exception cref="ObjectDisposedException">The image is disposed.</exception>

@@ -104,7 +104,7 @@ internal sealed class EifLayout : IDisposable
     {
         using var measurer = new EifMeasurer();
         foreach (var piece in pieces.OrderBy(piece => EifMeasurer.Rank(piece.Section)))
-            piece.Sum = measurer.Visit(piece.Source, piece.Section, handler: null);
+            piece.Sum = measurer.Visit(piece.Source, piece.Section);
         return measurer.Finish(pcr8: null, crc: 0);
     }
 

@@ -7,7 +7,8 @@ namespace EnclaveTesting.Engine.Eif;
 /// <summary>
 /// One pass over the sections of an image for CRC and PCRs. Sections are visited by kind, as the PCRs want them, and the CRCs of
 /// the single sections are joined afterwards in the order of the table. PCR1 is a prefix of PCR0, hence a copy of its hash's state
-/// after the first ramdisk: only what PCR2 covers goes through SHA-384 twice, and there the two hashes run side by side.
+/// after the first ramdisk: only what PCR2 covers goes through SHA-384 twice. Hashing runs on other threads, PCR0 and PCR2 side by
+/// side, while the bytes are put to use.
 /// </summary>
 internal sealed class EifMeasurer : IDisposable
 {
@@ -21,24 +22,25 @@ internal sealed class EifMeasurer : IDisposable
     private readonly Crc32 _crc = new();
     private readonly byte[] _buffer = ArrayPool<byte>.Shared.Rent(ChunkSize);
     private readonly byte[] _bootstrap = new byte[PcrValue.Size];
-    private bool _bootstrapMeasured;
+    private bool _bootstrapMeasured, _isRamdisk, _inImage, _inApplication;
+    private Task _imageMeasuring = Task.CompletedTask, _applicationMeasuring = Task.CompletedTask;
 
     public static EifMeasurements Measure(EifSource source, in EifHeader header, EifSection[] sections, PcrValue? pcr8, EifChunkHandler? handler)
     {
-        source.ThrowIfDisposed();
-        using var measurer = new EifMeasurer();
-        var sums = new uint[sections.Length];
-        foreach (var section in sections.OrderBy(Rank))
-            sums[section.Index] = measurer.Visit(source, section, handler);
-
-        uint crc = Crc32.HashToUInt32(header.CheckedBytes);
-        foreach (var section in sections)
-            crc = Crc32Combiner.Combine(crc, sums[section.Index], EifSection.HeaderSize + (long)section.Length);
-        return measurer.Finish(pcr8, crc);
+        using var pass = new EifPass(source, header, sections, pcr8);
+        while (pass.MoveNext())
+            handler?.Invoke(pass.Section, pass.Offset, pass.Chunk.Span);
+        return pass.Finish();
     }
 
+    /// <summary>CRC-32 of the part of the header that it covers.</summary>
+    public static uint Crc(in EifHeader header) => Crc32.HashToUInt32(header.CheckedBytes);
+
     /// <summary>The order in which sections are visited: kernel, command line, ramdisks, the rest.</summary>
-    public static int Rank(EifSection section) => section.Type switch
+    public static int Rank(EifSection section) => Rank(section.Type);
+
+    /// <summary>The place of sections of a type in that order.</summary>
+    public static int Rank(EifSectionType type) => type switch
     {
         EifSectionType.Kernel => 0,
         EifSectionType.CommandLine => 1,
@@ -48,28 +50,56 @@ internal sealed class EifMeasurer : IDisposable
 
     /// <summary>Reads a section once.</summary>
     /// <returns>CRC-32 of the section's header and data.</returns>
-    public uint Visit(EifSource source, EifSection section, EifChunkHandler? handler)
+    public uint Visit(EifSource source, EifSection section)
     {
-        bool isRamdisk = section.Type == EifSectionType.Ramdisk;
-        bool inImage = Rank(section) <= 2;
-        bool inApplication = isRamdisk && _bootstrapMeasured;
-        _crc.Append(section.Header);
-        for (int offset = 0; offset < section.Length;)
-        {
-            int length = Math.Min(ChunkSize, section.Length - offset);
-            var chunk = Chunk(source, section, offset, length);
-            var application = inApplication ? HashApplication(chunk) : Task.CompletedTask;
-            _crc.Append(chunk.Span);
-            if (inImage)
-                _image.AppendData(chunk.Span);
+        Begin(section);
+        for (int offset = 0; offset < section.Length; offset += ChunkSize)
+            Load(source, section, offset);
+        return End();
+    }
 
-            // Runs the work here if no thread of the pool has begun it: a busy pool cannot make this wait for long.
-            application.Wait();
-            handler?.Invoke(section, offset, chunk.Span);
-            offset += length;
+    /// <summary>The chunks that follow belong to this section.</summary>
+    public void Begin(EifSection section)
+    {
+        _isRamdisk = section.Type == EifSectionType.Ramdisk;
+        _inImage = Rank(section) <= 2;
+        _inApplication = _isRamdisk && _bootstrapMeasured;
+        _crc.Append(section.Header);
+    }
+
+    /// <summary>Reads the next chunk; it is measured on other threads until <see cref="Join"/>, while the caller uses it.</summary>
+    public ReadOnlyMemory<byte> Load(EifSource source, EifSection section, int offset)
+    {
+        Join();
+        ReadOnlyMemory<byte> chunk = Chunk(source, section, offset, Math.Min(ChunkSize, section.Length - offset));
+        if (chunk.Length < MinParallelSize)
+        {
+            MeasureImage(chunk);
+            if (_inApplication)
+                _application.AppendData(chunk.Span);
+            return chunk;
         }
 
-        if (isRamdisk && !_bootstrapMeasured)
+        _imageMeasuring = Task.Run(() => MeasureImage(chunk));
+        if (_inApplication)
+            _applicationMeasuring = Task.Run(() => _application.AppendData(chunk.Span));
+        return chunk;
+    }
+
+    /// <summary>Waits until the last chunk is measured: its memory may be used again then.</summary>
+    public void Join()
+    {
+        // Runs the work here if no thread of the pool has begun it: a busy pool cannot make this wait for long.
+        _applicationMeasuring.Wait();
+        _imageMeasuring.Wait();
+    }
+
+    /// <summary>The section is at its end.</summary>
+    /// <returns>CRC-32 of the section's header and data.</returns>
+    public uint End()
+    {
+        Join();
+        if (_isRamdisk && !_bootstrapMeasured)
         {
             _image.GetCurrentHash(_bootstrap);
             _bootstrapMeasured = true;
@@ -84,6 +114,7 @@ internal sealed class EifMeasurer : IDisposable
 
     public void Dispose()
     {
+        Join();
         _image.Dispose();
         _application.Dispose();
         ArrayPool<byte>.Shared.Return(_buffer);
@@ -97,12 +128,11 @@ internal sealed class EifMeasurer : IDisposable
         return _buffer.AsMemory(0, length);
     }
 
-    private Task HashApplication(ReadOnlyMemory<byte> chunk)
+    private void MeasureImage(ReadOnlyMemory<byte> chunk)
     {
-        if (chunk.Length >= MinParallelSize)
-            return Task.Run(() => _application.AppendData(chunk.Span));
-        _application.AppendData(chunk.Span);
-        return Task.CompletedTask;
+        _crc.Append(chunk.Span);
+        if (_inImage)
+            _image.AppendData(chunk.Span);
     }
 
     private static PcrValue Finish(IncrementalHash hash)

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Globalization;
 using System.IO.Compression;
 using System.Text;
 using ZstdSharp;
@@ -12,10 +11,6 @@ namespace EnclaveTesting.Engine.Images;
 /// </summary>
 internal static class CpioScanner
 {
-    private const int HeaderSize = 110;
-    private const int LongestName = 4096;
-    private const int SizeField = 6, NameSizeField = 11;
-
     /// <summary>The content of the last file of that name; null if there is none.</summary>
     /// <param name="ramdisk">The ramdisk.</param>
     /// <param name="path">Its path, without a slash in front.</param>
@@ -26,15 +21,13 @@ internal static class CpioScanner
         try
         {
             using Stream archive = Decompress(ramdisk);
-            byte[] header = new byte[HeaderSize];
-            while (TryReadHeader(archive, header))
+            byte[] bytes = new byte[CpioHeader.Size];
+            while (TryReadHeader(archive, bytes) && CpioHeader.TryParse(bytes, out CpioHeader header))
             {
-                long size = Field(header, SizeField), nameSize = Field(header, NameSizeField);
-                if (nameSize is < 1 or > LongestName)
-                    break;
-                byte[] name = new byte[nameSize];
+                long size = header.FileSize;
+                byte[] name = new byte[header.NameSize];
                 archive.ReadExactly(name);
-                Skip(archive, Padding(HeaderSize + nameSize));
+                Skip(archive, Padding(CpioHeader.Size + name.Length));
                 if (Encoding.UTF8.GetString(name, 0, name.Length - 1) == path && size <= limit)
                 {
                     found = new byte[size];
@@ -76,12 +69,9 @@ internal static class CpioScanner
                 return false;
         }
         while (header.AsSpan(0, sizeof(uint)).IndexOfAnyExcept((byte)0) < 0);
-        archive.ReadExactly(header, sizeof(uint), HeaderSize - sizeof(uint));
-        return header.AsSpan().StartsWith("07070"u8);
+        archive.ReadExactly(header, sizeof(uint), CpioHeader.Size - sizeof(uint));
+        return true;
     }
-
-    private static long Field(byte[] header, int index) =>
-        uint.Parse(Encoding.ASCII.GetString(header, 6 + (8 * index), 8), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
 
     private static long Padding(long length) => -length & 3;
 

@@ -44,7 +44,8 @@ public sealed class MicroVm : IAsyncDisposable
         _memory = GuestMemory.Allocate(MemoryBytes);
         try
         {
-            LoadedImage loaded = LinuxBoot.Load(image, _memory, platform, CommandLine, options.ExtraInitrd);
+            LoadedImage loaded = LinuxBoot.Load(image, _memory, platform, CommandLine, options.ExtraInitrd,
+                options.Decompress ?? Accelerator == Accelerator.Software, _log);
             _entry = loaded.Entry;
             Measurements = loaded.Measurements;
             (_machine, _devices) = Assemble(accelerator);

@@ -31,6 +31,13 @@ public sealed record MicroVmOptions
     /// </summary>
     public bool Acpi { get; init; }
 
+    /// <summary>
+    /// Whether the host unpacks a packed kernel and packed ramdisks while it loads them, which spares the guest most of the instructions of
+    /// its start; what the host does not know is left to the guest, and PCRs are those of the image either way. The guest's kernel is then not
+    /// placed at random, and a ramdisk's format works even where the kernel was built without it. Null unpacks for the software CPU only.
+    /// </summary>
+    public bool? Decompress { get; init; }
+
     /// <summary>What executes the guest.</summary>
     public Accelerator Accelerator { get; init; }
 

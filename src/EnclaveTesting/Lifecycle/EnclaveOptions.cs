@@ -29,6 +29,8 @@ internal sealed record EnclaveOptions
 
     public Accelerator Accelerator { get; init; }
 
+    public bool? Decompress { get; init; }
+
     public MachineTime Time { get; init; }
 
     public TimeProvider? TimeOfDay { get; init; }
