@@ -150,6 +150,7 @@ struct session
     bool waiting;                           /* for an outgoing connection's outcome */
     bool started;
     char reply[LINE_SIZE];
+    char message[LINE_SIZE + 128];          /* what an outgoing connection begins with */
 };
 
 static struct session *free_sessions;
@@ -239,8 +240,8 @@ static void outgoing_closed(struct vsock_connection *c, bool refused) { finish(c
 
 static void talk_connected(struct vsock_connection *c)
 {
-    static const char greeting[] = "hello from enclave\n";
-    vsock_send(c, greeting, sizeof(greeting) - 1);
+    struct session *session = c->application;
+    vsock_send(c, session->message, (uint32_t)text_length(session->message));
     finish(c, "ok");
 }
 
@@ -260,14 +261,6 @@ static void close_with_peer(struct vsock_connection *c)
 
 static const struct vsock_handler talk_handler = {talk_connected, talk_received, close_with_peer, outgoing_closed};
 
-static bool drop_received(struct vsock_connection *c, struct vsock_buffer *buffer, const uint8_t *data, uint32_t length)
-{
-    (void)buffer;
-    (void)data;
-    vsock_consumed(c, length);
-    return false;
-}
-
 static void flood_proceed(struct vsock_connection *c)
 {
     struct session *session = c->application;
@@ -277,7 +270,7 @@ static void flood_proceed(struct vsock_connection *c)
     vsock_close(c);
 }
 
-static const struct vsock_handler flood_handler = {NULL, drop_received, flood_proceed, outgoing_closed};
+static const struct vsock_handler flood_handler = {NULL, vsock_drop_received, flood_proceed, outgoing_closed};
 
 /* ---- commands ---- */
 
@@ -336,7 +329,20 @@ static void execute(struct session *session, const char *line)
     }
     else if ((rest = text_after(line, "connect ")) != NULL)
     {
+        format(session->message, sizeof(session->message), "hello from enclave\n");
         connect_for(session, parse_number(rest, NULL), &talk_handler);
+    }
+    else if ((rest = text_after(line, "send ")) != NULL)
+    {
+        uint64_t port = parse_number(rest, &rest);
+        format(session->message, sizeof(session->message), "%s\n", rest + (*rest == ' '));
+        connect_for(session, port, &talk_handler);
+    }
+    else if ((rest = text_after(line, "get ")) != NULL)
+    {
+        uint64_t port = parse_number(rest, &rest);
+        format(session->message, sizeof(session->message), "GET %s HTTP/1.1\r\nHost: parent\r\nConnection: close\r\n\r\n", rest + (*rest == ' '));
+        connect_for(session, port, &talk_handler);
     }
     else if ((rest = text_after(line, "flood ")) != NULL)
     {
@@ -393,38 +399,6 @@ static void line_closed(struct vsock_connection *c, bool refused)
 
 static const struct vsock_handler line_handler = {.received = store_received, .proceed = line_proceed, .closed = line_closed};
 
-/* ---- readiness ---- */
-
-static bool ready_told, ready_over;
-
-static void ready_connected(struct vsock_connection *c)
-{
-    vsock_send(c, "ready\n", 6);
-    ready_told = true;
-    vsock_close(c);
-}
-
-static void ready_closed(struct vsock_connection *c, bool refused)
-{
-    (void)c;
-    (void)refused;
-    ready_over = true;
-}
-
-static const struct vsock_handler ready_handler = {ready_connected, drop_received, NULL, ready_closed};
-
-static void tell_ready(uint32_t port)
-{
-    if (vsock_connect(port, &ready_handler, NULL) == NULL)
-        ready_over = true;
-    while (!ready_told && !ready_over)
-        vsock_wait();
-    if (ready_told)
-        print("ready: told parent on port %u\n", port);
-    else
-        print("parent: port %u refused\n", port);
-}
-
 static void print_initrd_hash(void)
 {
     uint32_t hash = 0x811c9dc5u;                /* FNV-1a, 32 bits */
@@ -468,7 +442,7 @@ void guest_main(void)
 
     if (option_set("hello.exit_after_ready"))
     {
-        while (!ready_over)
+        while (!ready_over())
             vsock_wait();
         print("hello: exit requested\n");
         machine_reset();

@@ -305,34 +305,6 @@ static void command_closed(struct vsock_connection *c, bool refused)
 
 static const struct vsock_handler command_handler = {.received = command_received, .proceed = command_proceed, .closed = command_closed};
 
-/* ---- readiness ---- */
-
-static bool ready_told, ready_over;
-
-static void ready_connected(struct vsock_connection *c)
-{
-    vsock_send(c, "ready\n", 6);
-    ready_told = true;
-    vsock_close(c);
-}
-
-static bool ready_received(struct vsock_connection *c, struct vsock_buffer *buffer, const uint8_t *data, uint32_t length)
-{
-    (void)buffer;
-    (void)data;
-    vsock_consumed(c, length);
-    return false;
-}
-
-static void ready_closed(struct vsock_connection *c, bool refused)
-{
-    (void)c;
-    (void)refused;
-    ready_over = true;
-}
-
-static const struct vsock_handler ready_handler = {ready_connected, ready_received, NULL, ready_closed};
-
 void guest_main(void)
 {
     boot_print("kms");
@@ -346,14 +318,7 @@ void guest_main(void)
     print("heartbeat: sent 0xb7, received 0xb7\n");
     vsock_listen(COMMAND_PORT, &command_handler);
     print("kms: listening on port %u\n", COMMAND_PORT);
-    if (vsock_connect(READY_PORT, &ready_handler, NULL) == NULL)
-        ready_over = true;
-    while (!ready_told && !ready_over)
-        vsock_wait();
-    if (ready_told)
-        print("ready: told parent on port %u\n", READY_PORT);
-    else
-        print("parent: port %u refused\n", READY_PORT);
+    tell_ready(READY_PORT);
     for (;;)
         vsock_wait();
 }

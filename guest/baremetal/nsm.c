@@ -266,34 +266,6 @@ static void bridge_closed(struct vsock_connection *c, bool refused)
 
 static const struct vsock_handler bridge_handler = {.received = bridge_received, .proceed = bridge_proceed, .closed = bridge_closed};
 
-/* ---- readiness ---- */
-
-static bool ready_told, ready_over;
-
-static void ready_connected(struct vsock_connection *c)
-{
-    vsock_send(c, "ready\n", 6);
-    ready_told = true;
-    vsock_close(c);
-}
-
-static bool ready_received(struct vsock_connection *c, struct vsock_buffer *buffer, const uint8_t *data, uint32_t length)
-{
-    (void)buffer;
-    (void)data;
-    vsock_consumed(c, length);
-    return false;
-}
-
-static void ready_closed(struct vsock_connection *c, bool refused)
-{
-    (void)c;
-    (void)refused;
-    ready_over = true;
-}
-
-static const struct vsock_handler ready_handler = {ready_connected, ready_received, NULL, ready_closed};
-
 static void serve(void)
 {
     if (!vsock_init())
@@ -305,14 +277,7 @@ static void serve(void)
     print("nsm: listening on port %u\n", PLAIN_PORT);
     vsock_listen(SHAPED_PORT, &bridge_handler);
     print("nsm: listening on port %u for unusual requests\n", SHAPED_PORT);
-    if (vsock_connect(READY_PORT, &ready_handler, NULL) == NULL)
-        ready_over = true;
-    while (!ready_told && !ready_over)
-        vsock_wait();
-    if (ready_told)
-        print("ready: told parent on port %u\n", READY_PORT);
-    else
-        print("parent: port %u refused\n", READY_PORT);
+    tell_ready(READY_PORT);
     for (;;)
         vsock_wait();
 }

@@ -14,12 +14,7 @@ public static class EnclaveGrpcExtensions
         ArgumentNullException.ThrowIfNull(enclave);
         var options = new GrpcChannelOptions();
         configure?.Invoke(options);
-        options.HttpHandler = new SocketsHttpHandler
-        {
-            ConnectCallback = async (_, token) => await enclave.ConnectStreamAsync(port, token).ConfigureAwait(false),
-            UseProxy = false,
-            EnableMultipleHttp2Connections = true,
-        };
+        options.HttpHandler = EnclaveHttp.CreateHandler(enclave, port);
         options.DisposeHttpClient = true;
         return GrpcChannel.ForAddress($"http://enclave:{port}", options);
     }

@@ -28,7 +28,7 @@ public sealed class Enclave : IAsyncDisposable
         _options = options;
         Name = options.Name ?? "enclave";
         Console = new EnclaveConsole(new ConsoleLog(), options.Snapshots);
-        Parent = new ParentInstance(parent, Console);
+        Parent = new ParentInstance(parent, this);
         Capture = options.CaptureLimit is int limit ? new VsockCapture(limit) : null;
         Wait = options.Wait ?? (parent.HeartbeatBehaviour.IsAnswered ? Wait.ForHeartbeat() : Wait.ForNothing());
     }
@@ -69,6 +69,9 @@ public sealed class Enclave : IAsyncDisposable
 
     /// <summary>The image's PCRs; after the start.</summary>
     public EifMeasurements Measurements => Machine.Measurements;
+
+    /// <summary>The clock behind its time of day, by which its attestation documents are to be judged; after the start.</summary>
+    public TimeProvider TimeOfDay => Machine.TimeOfDay;
 
     /// <summary>The security module's registers now; after the start.</summary>
     /// <exception cref="InvalidOperationException">The enclave was not started, or has no security module.</exception>
@@ -131,18 +134,8 @@ public sealed class Enclave : IAsyncDisposable
 
     /// <summary>Waits until the enclave ends by itself.</summary>
     /// <exception cref="EnclaveTimeoutException">It did not in time.</exception>
-    public async Task<VmExit> WaitForExitAsync(TimeSpan? timeout = null, CancellationToken cancellationToken = default)
-    {
-        TimeSpan limit = timeout ?? OperationTimeout;
-        try
-        {
-            return await Exited.WaitAsync(limit, cancellationToken).ConfigureAwait(false);
-        }
-        catch (TimeoutException)
-        {
-            throw new EnclaveTimeoutException($"the end of {Name}", limit, Console.Log.Tail());
-        }
-    }
+    public Task<VmExit> WaitForExitAsync(TimeSpan? timeout = null, CancellationToken cancellationToken = default) =>
+        Deadline.RunAsync(this, timeout ?? OperationTimeout, () => $"the end of {Name}", Exited.WaitAsync, cancellationToken);
 
     /// <summary>Connects to a port of the enclave, as its parent does.</summary>
     /// <exception cref="VsockException">Nobody listens there.</exception>
@@ -153,23 +146,8 @@ public sealed class Enclave : IAsyncDisposable
 
     /// <summary>Connects to a port and gives the plain stream.</summary>
     /// <inheritdoc cref="ConnectAsync"/>
-    public async Task<VsockStream> ConnectStreamAsync(uint port, CancellationToken cancellationToken = default)
-    {
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(OperationTimeout);
-        try
-        {
-            return await Machine.Vsock.ConnectAsync(port, deadline.Token).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new EnclaveTimeoutException($"a connection to port {port} of {Name}", OperationTimeout, Console.Log.Tail());
-        }
-        catch (VsockException exception) when (exception.Error == VsockError.MachineEnded)
-        {
-            throw new EnclaveExitedException($"a connection to port {port} of {Name}", await Exited.ConfigureAwait(false), Console.Log.Tail());
-        }
-    }
+    public Task<VsockStream> ConnectStreamAsync(uint port, CancellationToken cancellationToken = default) =>
+        Deadline.RunAsync(this, OperationTimeout, () => $"a connection to port {port} of {Name}", token => Machine.Vsock.ConnectAsync(port, token), cancellationToken);
 
     /// <summary>A client for requests and replies on a port; it connects with the first request.</summary>
     /// <param name="port">The enclave's port.</param>
@@ -219,7 +197,7 @@ public sealed class Enclave : IAsyncDisposable
         }
 
         _ = WatchExitAsync(machine);
-        Parent.Start(machine.Vsock);
+        Parent.Start(machine);
         foreach (Func<Enclave, CancellationToken, Task> hook in _options.BeforeStart)
             await hook(this, cancellationToken).ConfigureAwait(false);
         Timings = Timings with { Created = Stopwatch.GetElapsedTime(_startedAt) };
@@ -273,13 +251,13 @@ public sealed class Enclave : IAsyncDisposable
         stop.CancelAfter(_options.StartupTimeout);
         Task waiting = Wait.RunAsync(this, report, stop.Token);
         Task first = await Task.WhenAny(waiting, Exited).ConfigureAwait(false);
-        // An enclave whose end is what was awaited ends both.
+        // An enclave whose end is what was awaited ends both, the one soon after the other.
         if (first == Exited && Wait.ToleratesExit)
-            first = waiting;
+            first = await Task.WhenAny(waiting).ConfigureAwait(false);
         if (first == waiting && waiting.IsCompletedSuccessfully)
             return;
 
-        bool ended = first == Exited;
+        bool ended = Exited.IsCompleted;
         bool timedOut = !ended && stop.IsCancellationRequested;
         await stop.CancelAsync().ConfigureAwait(false);
         Exception? cause = await FailureOf(waiting).ConfigureAwait(false);
@@ -291,7 +269,7 @@ public sealed class Enclave : IAsyncDisposable
             : $"{Name} did not become ready: {cause?.Message}";
         string tail = Console.Log.Tail();
         throw new EnclaveBootException(
-            $"{why} (phase: {phase}).\n{report}\n{Text.Exit(exit)}\n{Text.ConsoleTail(tail)}", phase, timedOut, exit, tail, cause is OperationCanceledException ? null : cause);
+            $"{why} (phase: {phase}).\n{report}\n{Evidence.Of(this)}", phase, timedOut, exit, tail, cause is OperationCanceledException ? null : cause);
     }
 
     private static async Task<Exception?> FailureOf(Task task)
@@ -317,7 +295,7 @@ public sealed class Enclave : IAsyncDisposable
                 _state = EnclaveState.Exited;
         }
 
-        Console.Log.Complete(awaited => new EnclaveExitedException(awaited, exit, Console.Log.Tail()));
+        Console.Log.Complete(awaited => new EnclaveExitedException(awaited, exit, Console.Log.Tail(), $"{Text.Exit(exit)}\n{Evidence.Of(Parent)}"));
         try
         {
             Ended?.Invoke(this, exit);

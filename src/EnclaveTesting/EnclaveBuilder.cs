@@ -249,6 +249,7 @@ public sealed class EnclaveBuilder
             }
         }
 
+        problems.AddRange(parent.FindProblems());
         return parent;
     }
 

@@ -22,8 +22,8 @@ public sealed class EnclaveExitedException : EnclaveException
     {
     }
 
-    internal EnclaveExitedException(string awaited, VmExit exit, string consoleTail)
-        : base($"The enclave ended while {awaited} was awaited.\n{Text.Exit(exit)}\n{Text.ConsoleTail(consoleTail)}")
+    internal EnclaveExitedException(string awaited, VmExit exit, string consoleTail, string evidence)
+        : base($"The enclave ended while {awaited} was awaited.\n{evidence}")
     {
         Exit = exit;
         ConsoleTail = consoleTail;

@@ -20,8 +20,8 @@ public sealed class EnclaveTimeoutException : EnclaveException
     {
     }
 
-    internal EnclaveTimeoutException(string awaited, TimeSpan timeout, string consoleTail)
-        : base($"Waited {Text.Duration(timeout)} for {awaited}; it did not come.\n{Text.ConsoleTail(consoleTail)}")
+    internal EnclaveTimeoutException(string awaited, TimeSpan timeout, string consoleTail, string? evidence = null)
+        : base($"Waited {Text.Duration(timeout)} for {awaited}; it did not come.\n{evidence ?? Text.ConsoleTail(consoleTail)}")
     {
         Awaited = awaited;
         ConsoleTail = consoleTail;

@@ -66,14 +66,14 @@ public class ParentPageTests
     {
         ParentHttpStub config = new ParentHttpStub()
             .On("GET", "/config", ParentHttpResponse.OfJson(new { Region = "eu-central-1" }))
-            .On("GET", "/secrets/*", request => ParentHttpResponse.OfText($"the secret of {request.Path}"));
+            .On("GET", "/secrets/*", request => ParentHttpResponse.OfText($"the secret of {request.Path}"), times: 1);
         await using Enclave enclave = Hello(parent => parent.Port(8080).Http(config));
         await enclave.StartAsync();
 
-        // This enclave speaks no HTTP, and is told so; one that does finds its answers, and afterwards
-        // config.Requests shows what it asked, config.Unmatched what nothing was there for.
-        await enclave.Client<string, string>(port: 5001, Codec.Lines).SendAsync("connect 8080");
-        await enclave.Console.WaitForLineAsync("HTTP/1.1 400");
+        await enclave.Client<string, string>(port: 5001, Codec.Lines).SendAsync("get 8080 /config");     // tells this enclave to ask
+
+        await enclave.Console.WaitForLineAsync("""{"region":"eu-central-1"}""");
+        config.Requests.Should().ContainSingle(request => request.Method == "GET" && request.Target == "/config");
         config.Unmatched.Should().BeEmpty();
     }
     #endregion
@@ -94,6 +94,32 @@ public class ParentPageTests
 
         await enclave.Console.WaitForLineAsync("from the server");
         (await told).Should().Be("ok");
+    }
+    #endregion
+
+    #region allow
+    [Fact]
+    public async Task Forwards_are_held_to_an_allow_list()
+    {
+        using var server = new TcpListener(IPAddress.Loopback, port: 0);
+        server.Start();
+        int port = ((IPEndPoint)server.LocalEndpoint).Port;
+        await using Enclave enclave = Hello(parent => parent
+            .AllowForwardsOf("vsock-proxy.yaml")                                     // the real parent's file
+            .AllowForwardTo("127.0.0.1", port)
+            .Port(8000).ForwardTo("kms.eu-central-1.amazonaws.com", 443)             // is in the file, so this builds
+            .Port(8001).Handle(async (peer, stop) =>
+            {
+                string? host = await peer.ReadLineAsync(stop);                       // the enclave says where it wants to go
+                await peer.ForwardToAsync(host!, port, stop);
+            }));
+        await enclave.StartAsync();
+
+        await enclave.Client<string, string>(port: 5001, Codec.Lines).SendAsync("send 8001 127.0.0.1");
+        using (TcpClient connection = await server.AcceptTcpClientAsync())
+            await connection.GetStream().WriteAsync("from the server\n"u8.ToArray());
+
+        await enclave.Console.WaitForLineAsync("from the server");
     }
     #endregion
 

@@ -102,6 +102,14 @@ void vsock_wake(struct vsock_connection *connection);
 /* Handles what there is; when there is nothing, sleeps until an interrupt. */
 void vsock_wait(void);
 
+/* A handler's received that uses nothing. */
+bool vsock_drop_received(struct vsock_connection *connection, struct vsock_buffer *buffer, const uint8_t *data, uint32_t length);
+
+/* Connects to the parent's port, says "ready" and a line end, closes, and prints whether that was possible. */
+void tell_ready(uint32_t port);
+/* Whether that connection is gone, which is when the parent has closed it. */
+bool ready_over(void);
+
 /* Connects to the parent's port 9000, sends the byte and returns the answer; -1 when refused or closed. */
 int vsock_heartbeat(uint8_t byte);
 

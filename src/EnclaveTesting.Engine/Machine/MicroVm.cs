@@ -109,6 +109,9 @@ public sealed class MicroVm : IAsyncDisposable
     /// <summary>Virtual CPUs.</summary>
     public int Cpus { get; }
 
+    /// <summary>The clock behind the guest's time of day and the times in its attestation documents.</summary>
+    public TimeProvider TimeOfDay => _options.EffectiveTimeProvider;
+
     /// <summary>The whole kernel command line.</summary>
     public string CommandLine { get; }
 

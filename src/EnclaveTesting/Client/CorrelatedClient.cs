@@ -42,6 +42,7 @@ public sealed class CorrelatedClient<TRequest, TReply, TId> : IAsyncDisposable
     /// <summary>Sends a request and waits for the reply with its id.</summary>
     /// <exception cref="InvalidOperationException">A request with the same id is under way.</exception>
     /// <exception cref="EnclaveTimeoutException">The reply did not come in time.</exception>
+    /// <exception cref="EnclaveExitedException">The enclave has ended.</exception>
     /// <exception cref="IOException">The connection was lost.</exception>
     public async Task<TReply> SendAsync(TRequest request, CancellationToken cancellationToken = default)
     {
@@ -49,18 +50,15 @@ public sealed class CorrelatedClient<TRequest, TReply, TId> : IAsyncDisposable
         var reply = new TaskCompletionSource<TReply>(TaskCreationOptions.RunContinuationsAsynchronously);
         if (!_pending.TryAdd(id, reply))
             throw new InvalidOperationException($"A request with the id {id} is under way.");
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(Timeout);
         try
         {
-            if (_failure is { } failure)
-                throw new IOException($"The connection to port {_stream.GuestPort} was lost: {failure.Message}", failure);
-            await WriteAsync(request, deadline.Token).ConfigureAwait(false);
-            return await reply.Task.WaitAsync(deadline.Token).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new EnclaveTimeoutException($"the reply to request {id} on port {_stream.GuestPort} ({_pending.Count - 1} others under way)", Timeout, _enclave.Console.Log.Tail());
+            return await Deadline.RunAsync(_enclave, Timeout, () => $"the reply to request {id} on port {_stream.GuestPort} ({_pending.Count - 1} others under way)", async token =>
+            {
+                if (_failure is { } failure)
+                    throw Lost(failure);
+                await WriteAsync(request, token).ConfigureAwait(false);
+                return await reply.Task.WaitAsync(token).ConfigureAwait(false);
+            }, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -112,11 +110,16 @@ public sealed class CorrelatedClient<TRequest, TReply, TId> : IAsyncDisposable
             // Before the pending ones: whoever comes later sees it by itself.
             _failure = exception;
             foreach (TaskCompletionSource<TReply> pending in _pending.Values)
-                pending.TrySetException(new IOException($"The connection to port {_stream.GuestPort} was lost: {exception.Message}", exception));
+                pending.TrySetException(Lost(exception));
         }
 
         await reader.CompleteAsync().ConfigureAwait(false);
     }
+
+    // That the enclave has ended says more than that a connection has.
+    private Exception Lost(Exception failure) => failure is VsockException { Error: VsockError.MachineEnded }
+        ? failure
+        : new IOException($"The connection to port {_stream.GuestPort} was lost: {failure.Message}", failure);
 
     private void Deliver(TReply reply)
     {

@@ -38,6 +38,7 @@ public sealed class EnclaveClient<TRequest, TReply> : IAsyncDisposable
 
     /// <summary>Sends a request and waits for its reply.</summary>
     /// <exception cref="EnclaveTimeoutException">No reply in time; the message shows what was sent and received.</exception>
+    /// <exception cref="EnclaveExitedException">The enclave has ended.</exception>
     /// <exception cref="VsockException">The connection was refused or lost.</exception>
     /// <exception cref="EndOfStreamException">The enclave closed before it had replied.</exception>
     /// <exception cref="InvalidDataException">The reply could not be decoded.</exception>
@@ -154,19 +155,8 @@ public sealed class EnclaveClient<TRequest, TReply> : IAsyncDisposable
         }
     }
 
-    private async Task<T> WithDeadlineAsync<T>(string awaited, Func<CancellationToken, Task<T>> operation, CancellationToken cancellationToken)
-    {
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(Timeout);
-        try
-        {
-            return await operation(deadline.Token).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new EnclaveTimeoutException($"{awaited} on port {Port} (sent: {_sent}; received: {_received})", Timeout, _enclave.Console.Log.Tail());
-        }
-    }
+    private Task<T> WithDeadlineAsync<T>(string awaited, Func<CancellationToken, Task<T>> operation, CancellationToken cancellationToken) =>
+        Deadline.RunAsync(_enclave, Timeout, () => $"{awaited} on port {Port} (sent: {_sent}; received: {_received})", operation, cancellationToken);
 
     private async ValueTask DropAsync()
     {

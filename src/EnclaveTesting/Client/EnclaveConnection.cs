@@ -32,6 +32,7 @@ public sealed class EnclaveConnection : IAsyncDisposable
 
     /// <summary>Sends bytes.</summary>
     /// <exception cref="EnclaveTimeoutException">The enclave did not take them in time.</exception>
+    /// <exception cref="EnclaveExitedException">The enclave ended.</exception>
     /// <exception cref="VsockException">The connection was lost.</exception>
     public Task SendAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken = default)
     {
@@ -54,6 +55,7 @@ public sealed class EnclaveConnection : IAsyncDisposable
     /// <summary>Receives exactly so many bytes.</summary>
     /// <exception cref="EnclaveTimeoutException">They did not come in time.</exception>
     /// <exception cref="EndOfStreamException">The enclave closed before.</exception>
+    /// <exception cref="EnclaveExitedException">The enclave ended.</exception>
     /// <exception cref="VsockException">The connection was lost.</exception>
     public Task<byte[]> ReceiveAsync(int count, CancellationToken cancellationToken = default) =>
         RunAsync($"{count} bytes", token => _reader.ReadExactlyAsync(count, token), cancellationToken);
@@ -61,12 +63,14 @@ public sealed class EnclaveConnection : IAsyncDisposable
     /// <summary>Receives a line, without its end (LF or CR LF).</summary>
     /// <exception cref="EnclaveTimeoutException">It did not come in time.</exception>
     /// <exception cref="EndOfStreamException">The enclave closed before.</exception>
+    /// <exception cref="EnclaveExitedException">The enclave ended.</exception>
     /// <exception cref="VsockException">The connection was lost.</exception>
     public Task<string> ReceiveLineAsync(CancellationToken cancellationToken = default) => RunAsync("a line",
         async token => await _reader.ReadLineAsync(token).ConfigureAwait(false) ?? throw new EndOfStreamException("The enclave closed the connection."), cancellationToken);
 
     /// <summary>Receives everything until the enclave closes.</summary>
     /// <exception cref="EnclaveTimeoutException">It did not close in time.</exception>
+    /// <exception cref="EnclaveExitedException">The enclave ended.</exception>
     /// <exception cref="VsockException">The connection was lost.</exception>
     public Task<byte[]> ReceiveToEndAsync(CancellationToken cancellationToken = default) =>
         RunAsync("the end of the connection", _reader.ReadToEndAsync, cancellationToken);
@@ -87,16 +91,10 @@ public sealed class EnclaveConnection : IAsyncDisposable
 
     private async Task<T> RunAsync<T>(string awaited, Func<CancellationToken, Task<T>> operation, CancellationToken cancellationToken)
     {
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(Timeout);
         try
         {
-            return await operation(deadline.Token).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new EnclaveTimeoutException(
-                $"{awaited} on port {Port} (sent so far: {_sent}; received: {_reader.Received})", Timeout, _enclave.Console.Log.Tail());
+            return await Deadline.RunAsync(_enclave, Timeout, () => $"{awaited} on port {Port} (sent so far: {_sent}; received: {_reader.Received})", operation, cancellationToken)
+                .ConfigureAwait(false);
         }
         catch (EndOfStreamException exception)
         {

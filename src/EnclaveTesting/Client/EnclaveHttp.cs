@@ -9,10 +9,12 @@ internal static class EnclaveHttp
         Timeout = enclave.OperationTimeout,
     };
 
-    private static SocketsHttpHandler CreateHandler(Enclave enclave, uint port) => new()
+    /// <summary>Connects to the enclave whatever host an address names.</summary>
+    public static SocketsHttpHandler CreateHandler(Enclave enclave, uint port) => new()
     {
         ConnectCallback = async (_, token) => await enclave.ConnectStreamAsync(port, token).ConfigureAwait(false),
         UseProxy = false,
         UseCookies = false,
+        EnableMultipleHttp2Connections = true,
     };
 }

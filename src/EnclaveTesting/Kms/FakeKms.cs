@@ -7,7 +7,7 @@ namespace EnclaveTesting.Kms;
 /// <summary>
 /// A key management service for enclaves under test. It speaks AWS KMS's protocol (JSON over HTTP/1.1, the operation in
 /// X-Amz-Target) for Encrypt, Decrypt, GenerateDataKey, GenerateDataKeyWithoutPlaintext and GenerateRandom, with Recipient and
-/// CiphertextForRecipient. Give <see cref="HandleAsync"/> the connections of the port where a real enclave finds vsock-proxy,
+/// CiphertextForRecipient. Give <see cref="HandleAsync(Stream, CancellationToken)"/> the connections of the port where a real enclave finds vsock-proxy,
 /// usually 8000. Signatures of requests (SigV4) are not looked at. Thread-safe.
 /// </summary>
 public sealed class FakeKms
@@ -74,14 +74,20 @@ public sealed class FakeKms
     /// <param name="connection">Any stream, such as a vsock connection of an enclave; the caller disposes it.</param>
     /// <param name="cancellationToken">Ends it at once.</param>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public async Task HandleAsync(Stream connection, CancellationToken cancellationToken = default)
+    public Task HandleAsync(Stream connection, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(connection);
+        return HandleAsync(connection, TimeProvider.System, cancellationToken);
+    }
+
+    /// <summary>Serves one connection; documents are judged by a clock, unless the policy has one of its own.</summary>
+    internal async Task HandleAsync(Stream connection, TimeProvider time, CancellationToken cancellationToken)
+    {
         try
         {
             if (_options.ServerCertificate is not { } certificate)
             {
-                await ServeAsync(connection, cancellationToken).ConfigureAwait(false);
+                await ServeAsync(connection, time, cancellationToken).ConfigureAwait(false);
                 return;
             }
 
@@ -89,7 +95,7 @@ public sealed class FakeKms
             await using (tls.ConfigureAwait(false))
             {
                 await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = certificate }, cancellationToken).ConfigureAwait(false);
-                await ServeAsync(tls, cancellationToken).ConfigureAwait(false);
+                await ServeAsync(tls, time, cancellationToken).ConfigureAwait(false);
                 await tls.ShutdownAsync().ConfigureAwait(false);
             }
         }
@@ -99,13 +105,13 @@ public sealed class FakeKms
         }
     }
 
-    private Task ServeAsync(Stream stream, CancellationToken cancellationToken) =>
-        ParentHttpServer.ServeAllAsync(stream, MaxBodySize, (request, _) => Task.FromResult(Answer(request)), cancellationToken);
+    private Task ServeAsync(Stream stream, TimeProvider time, CancellationToken cancellationToken) =>
+        ParentHttpServer.ServeAllAsync(stream, MaxBodySize, (request, _) => Task.FromResult(Answer(request, time)), cancellationToken);
 
-    private ParentHttpResponse Answer(ParentHttpRequest request)
+    private ParentHttpResponse Answer(ParentHttpRequest request, TimeProvider time)
     {
         string target = request.Headers.GetValueOrDefault("X-Amz-Target", "");
-        var context = new KmsCall(target[(target.LastIndexOf('.') + 1)..]);
+        var context = new KmsCall(target[(target.LastIndexOf('.') + 1)..], time);
         KmsReply reply;
         try
         {

@@ -12,7 +12,10 @@ public sealed record FakeKmsOptions
     /// <summary>The account in the keys' names.</summary>
     public string AccountId { get; init; } = "111122223333";
 
-    /// <summary>Which attestation documents are trusted; unless given, those of enclaves with the default authority, for five minutes.</summary>
+    /// <summary>
+    /// Which attestation documents are trusted; unless given, those of enclaves with the default authority, for five minutes. Behind a port
+    /// of a parent the clock is the enclave's time of day, unless the policy has another one than the host's.
+    /// </summary>
     public AttestationPolicy Attestation { get; init; } = AttestationPolicy.Trusting();
 
     /// <summary>

@@ -128,7 +128,7 @@ internal sealed class KmsOperations(FakeKmsOptions options, Func<string, KmsKey?
         try
         {
             document = AttestationDocument.Parse(bytes);
-            document.Verify(options.Attestation);
+            document.Verify(options.Attestation.TimeProvider == TimeProvider.System ? options.Attestation with { TimeProvider = call.Time } : options.Attestation);
         }
         catch (AttestationException exception)
         {

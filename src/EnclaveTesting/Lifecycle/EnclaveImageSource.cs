@@ -11,12 +11,11 @@ internal sealed record EnclaveImageSource(string Description, Func<string?> Find
     /// <summary>A file; a relative path is looked for beside the test's binaries, then in the current directory.</summary>
     public static EnclaveImageSource FromFile(string path)
     {
-        string[] candidates = Path.IsPathRooted(path) ? [path] : [Path.Combine(AppContext.BaseDirectory, path), Path.GetFullPath(path)];
-        string? Find() => Array.Find(candidates, File.Exists);
+        IReadOnlyList<string> candidates = TestFile.Candidates(path);
         return new EnclaveImageSource(
             path,
-            () => Find() is null ? $"There is no image {string.Join(" and no ", candidates.Distinct())}." : null,
-            _ => Task.FromResult(EifImage.Open(Find() ?? candidates[0])));
+            () => TestFile.Find(path) is null ? $"There is no image {string.Join(" and no ", candidates)}." : null,
+            _ => Task.FromResult(EifImage.Open(TestFile.Find(path) ?? candidates[0])));
     }
 
     /// <summary>Bytes in memory.</summary>

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 
 namespace EnclaveTesting;
@@ -5,30 +6,29 @@ namespace EnclaveTesting;
 /// <summary>Passes a connection of the enclave on to a socket of the host, both ways, half-closes included.</summary>
 internal static class ParentForward
 {
-    public static async Task ToTcpAsync(ParentPeer peer, string host, int port, CancellationToken cancellationToken)
+    /// <param name="peer">The connection.</param>
+    /// <param name="target">Where to.</param>
+    /// <param name="connected">Called when the host's side stands.</param>
+    /// <param name="cancellationToken">Ends it at once.</param>
+    /// <exception cref="IOException">The target is not on the allow list, or cannot be reached.</exception>
+    public static async Task RunAsync(ParentPeer peer, EndPoint target, Action? connected, CancellationToken cancellationToken)
     {
-        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        await ConnectAsync(peer, $"{host}:{port}", token => socket.ConnectAsync(host, port, token), cancellationToken).ConfigureAwait(false);
-        await CopyAsync(peer, socket, cancellationToken).ConfigureAwait(false);
-    }
-
-    public static async Task ToUnixSocketAsync(ParentPeer peer, string path, CancellationToken cancellationToken)
-    {
-        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        await ConnectAsync(peer, path, token => socket.ConnectAsync(new UnixDomainSocketEndPoint(path), token), cancellationToken).ConfigureAwait(false);
-        await CopyAsync(peer, socket, cancellationToken).ConfigureAwait(false);
-    }
-
-    private static async Task ConnectAsync(ParentPeer peer, string target, Func<CancellationToken, ValueTask> connect, CancellationToken cancellationToken)
-    {
+        if (peer.Forwards.WhyNot(target) is { } problem)
+            throw new IOException($"The parent may not forward port {peer.Port} to {ForwardAllowList.Describe(target)}: {problem}.");
+        using Socket socket = target is UnixDomainSocketEndPoint
+            ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
+            : new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
-            await connect(cancellationToken).ConfigureAwait(false);
+            await socket.ConnectAsync(target, cancellationToken).ConfigureAwait(false);
         }
         catch (SocketException exception)
         {
-            throw new IOException($"The parent cannot forward port {peer.Port} to {target}: {exception.Message}", exception);
+            throw new IOException($"The parent cannot forward port {peer.Port} to {ForwardAllowList.Describe(target)}: {exception.Message}", exception);
         }
+
+        connected?.Invoke();
+        await CopyAsync(peer, socket, cancellationToken).ConfigureAwait(false);
     }
 
     private static async Task CopyAsync(ParentPeer peer, Socket socket, CancellationToken cancellationToken)

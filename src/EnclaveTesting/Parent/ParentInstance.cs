@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 using EnclaveTesting.Engine.Devices.Vsock;
+using EnclaveTesting.Engine.Machine;
 
 namespace EnclaveTesting;
 
@@ -9,7 +10,8 @@ public sealed class ParentInstance
 {
     private readonly IReadOnlyList<ParentPort> _ports;
     private readonly Heartbeat _heartbeat;
-    private readonly EnclaveConsole _console;
+    private readonly ForwardAllowList _forwards;
+    private readonly Enclave _enclave;
     private readonly Lock _lock = new();
     private readonly List<ParentConnection> _connections = [];
     private readonly List<Task> _tasks = [];
@@ -17,14 +19,16 @@ public sealed class ParentInstance
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource<TimeSpan> _heartbeatSeen = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private VsockHost? _host;
+    private MicroVm? _machine;
     private long _started;
+    private int _openPorts;
 
-    internal ParentInstance(ParentBuilder builder, EnclaveConsole console)
+    internal ParentInstance(ParentBuilder builder, Enclave enclave)
     {
         _ports = [.. builder.Ports];
         _heartbeat = builder.HeartbeatBehaviour;
-        _console = console;
+        _forwards = builder.Forwards;
+        _enclave = enclave;
     }
 
     /// <summary>The connections so far, oldest first; heartbeats included.</summary>
@@ -45,7 +49,7 @@ public sealed class ParentInstance
 
     internal Task HeartbeatSeen => _heartbeatSeen.Task;
 
-    internal EnclaveConsole Console => _console;
+    internal EnclaveConsole Console => _enclave.Console;
 
     /// <summary>The connections to one port so far.</summary>
     public IReadOnlyList<ParentConnection> ConnectionsTo(uint port) => [.. Connections.Where(connection => connection.Port == port)];
@@ -53,25 +57,15 @@ public sealed class ParentInstance
     /// <summary>Opens a port that no script has, for a test that wants to hold the connections itself. Close it by disposing it.</summary>
     /// <exception cref="InvalidOperationException">The port is taken, or the enclave was not started.</exception>
     public VsockListener Listen(uint port, VsockListenOptions? options = null) =>
-        (_host ?? throw new InvalidOperationException("The enclave was not started.")).Listen(port, options);
+        (_machine ?? throw new InvalidOperationException("The enclave was not started.")).Vsock.Listen(port, options);
 
     /// <summary>Waits until a connection to a port has done all that the port's script expects.</summary>
     /// <exception cref="EnclaveTimeoutException">None did in time.</exception>
+    /// <exception cref="EnclaveExitedException">The enclave ended before.</exception>
     /// <exception cref="ParentExpectationException">One did something else.</exception>
-    public async Task<ParentConnection> WaitForConnectionAsync(uint port, TimeSpan? timeout = null, CancellationToken cancellationToken = default)
-    {
-        TimeSpan limit = timeout ?? ConsoleLog.DefaultTimeout;
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(limit);
-        try
-        {
-            return await WaitForConnectionAsync(port, deadline.Token).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new EnclaveTimeoutException($"a connection to the parent's port {port} ({Describe(port)})", limit, _console.Log.Tail());
-        }
-    }
+    public Task<ParentConnection> WaitForConnectionAsync(uint port, TimeSpan? timeout = null, CancellationToken cancellationToken = default) =>
+        Deadline.RunAsync(_enclave, timeout ?? ConsoleLog.DefaultTimeout, () => $"a connection to the parent's port {port} ({Describe(port)})",
+            token => WaitForConnectionAsync(port, token), cancellationToken);
 
     /// <summary>
     /// Checks that the enclave did everything the scripts expect, and nothing else on their ports; waits a little for what is under way.
@@ -91,7 +85,7 @@ public sealed class ParentInstance
                 continue;
             try
             {
-                await changed.WaitAsync(deadline.Token).ConfigureAwait(false);
+                await ChangeOrEndAsync(changed, deadline.Token).ConfigureAwait(false);
             }
             catch (OperationCanceledException)
             {
@@ -112,16 +106,16 @@ public sealed class ParentInstance
         return connections.Count == 0 ? "nobody connected" : string.Join("; ", connections);
     }
 
-    internal void Start(VsockHost host)
+    internal void Start(MicroVm machine)
     {
-        _host = host;
+        _machine = machine;
         _started = Stopwatch.GetTimestamp();
         if (!_heartbeat.IsRefused)
-            Serve(host.Listen(Heartbeat.Port), AnswerHeartbeatAsync);
+            Serve(machine, Heartbeat.Port, new VsockListenOptions(), AnswerHeartbeatAsync);
         foreach (ParentPort port in _ports)
         {
             var options = new VsockListenOptions { DeferAccept = port.Refuses || port.NeverAnswers, ReceiveWindow = port.ReceiveWindow };
-            Serve(host.Listen(port.Number, options), (peer, connection) => RunScriptAsync(port, peer, connection));
+            Serve(machine, port.Number, options, (peer, connection) => RunScriptAsync(port, peer, connection));
         }
     }
 
@@ -132,6 +126,7 @@ public sealed class ParentInstance
             Task changed;
             lock (_lock)
                 changed = _changed.Task;
+            bool isOver = IsOver;
             foreach (ParentConnection connection in ConnectionsTo(port))
             {
                 if (connection.Failure is not null)
@@ -140,7 +135,9 @@ public sealed class ParentInstance
                     return connection;
             }
 
-            await changed.WaitAsync(cancellationToken).ConfigureAwait(false);
+            if (isOver)
+                throw new VsockException(VsockError.MachineEnded, $"The enclave has ended; on the parent's port {port}, {Describe(port)}.");
+            await ChangeOrEndAsync(changed, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -156,20 +153,26 @@ public sealed class ParentInstance
         }
 
         await Task.WhenAll(tasks).ConfigureAwait(false);
+        // Nothing is accepted any more; what was while the ports were being closed is here.
+        lock (_lock)
+            tasks = [.. _tasks];
+        await Task.WhenAll(tasks).ConfigureAwait(false);
         _heartbeatSeen.TrySetCanceled();
         Changed();
     }
 
-    private void Serve(VsockListener listener, Func<ParentPeer, ParentConnection, Task> handle)
+    private void Serve(MicroVm machine, uint port, VsockListenOptions options, Func<ParentPeer, ParentConnection, Task> handle)
     {
+        VsockListener listener = machine.Vsock.Listen(port, options);
         lock (_lock)
         {
             _listeners.Add(listener);
-            _tasks.Add(Task.Run(() => AcceptAsync(listener, handle)));
+            _openPorts++;
+            _tasks.Add(Task.Run(() => AcceptAsync(listener, stream => new ParentPeer(stream, _forwards, machine.TimeOfDay), handle)));
         }
     }
 
-    private async Task AcceptAsync(VsockListener listener, Func<ParentPeer, ParentConnection, Task> handle)
+    private async Task AcceptAsync(VsockListener listener, Func<VsockStream, ParentPeer> open, Func<ParentPeer, ParentConnection, Task> handle)
     {
         int number = 0;
         while (true)
@@ -182,10 +185,13 @@ public sealed class ParentInstance
             catch (Exception exception) when (exception is OperationCanceledException or VsockException or ObjectDisposedException)
             {
                 // The enclave is gone, or the test is over.
+                lock (_lock)
+                    _openPorts--;
+                Changed();
                 return;
             }
 
-            var peer = new ParentPeer(stream);
+            ParentPeer peer = open(stream);
             var connection = new ParentConnection(peer, ++number, Stopwatch.GetElapsedTime(_started));
             lock (_lock)
             {
@@ -235,7 +241,7 @@ public sealed class ParentInstance
         connection.Enter("heartbeat");
         byte[] beat = await peer.ReadExactlyAsync(1, _stop.Token).ConfigureAwait(false);
         // Before the answer: what the enclave prints after it belongs to the application.
-        _console.EndBoot();
+        Console.EndBoot();
         if (beat[0] != Heartbeat.Beat)
             throw new ParentExpectationException($"Expected the heartbeat 0x{Heartbeat.Beat:x2}, received 0x{beat[0]:x2}.");
         _heartbeatSeen.TrySetResult(Stopwatch.GetElapsedTime(_started));
@@ -261,6 +267,7 @@ public sealed class ParentInstance
         if (port.NeverAnswers)
         {
             connection.End(ParentConnectionState.Refused);
+            Changed();
             await Task.Delay(Timeout.Infinite, _stop.Token).ConfigureAwait(false);
         }
 
@@ -270,10 +277,15 @@ public sealed class ParentInstance
             int left = expectations;
             foreach (ParentStep step in port.Steps)
             {
-                if (left == 0)
+                bool isLast = left == 0;
+                if (isLast && !step.IsConnection)
                     Satisfy(connection);
                 connection.Enter(step.Description);
-                await step.RunAsync(peer, _stop.Token).ConfigureAwait(false);
+                await step.RunAsync(peer, () =>
+                {
+                    if (isLast)
+                        Satisfy(connection);
+                }, _stop.Token).ConfigureAwait(false);
                 if (step.IsExpectation)
                     left--;
             }
@@ -297,6 +309,7 @@ public sealed class ParentInstance
     private string FindProblems(out bool mayStillCome)
     {
         mayStillCome = false;
+        bool isOver = IsOver;
         var problems = new StringBuilder();
         foreach (ParentPort port in _ports)
         {
@@ -319,7 +332,26 @@ public sealed class ParentInstance
             }
         }
 
+        mayStillCome &= !isOver;
         return problems.ToString();
+    }
+
+    /// <summary>Whether the enclave has ended and so have all connections: nothing more will come.</summary>
+    private bool IsOver
+    {
+        get
+        {
+            lock (_lock)
+                return _enclave.Exited.IsCompleted && _openPorts == 0 && _connections.TrueForAll(connection => connection.Ended.IsCompleted);
+        }
+    }
+
+    private async Task ChangeOrEndAsync(Task changed, CancellationToken cancellationToken)
+    {
+        if (_enclave.Exited.IsCompleted)
+            await changed.WaitAsync(cancellationToken).ConfigureAwait(false);
+        else
+            await Task.WhenAny(changed, _enclave.Exited).WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private void Changed()

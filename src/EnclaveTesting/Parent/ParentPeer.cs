@@ -11,9 +11,14 @@ public sealed class ParentPeer
     private readonly Dialogue _dialogue = new();
     private bool _writingEnded;
 
-    internal ParentPeer(VsockStream stream)
+    /// <param name="stream">The connection.</param>
+    /// <param name="forwards">Where it may be passed on to.</param>
+    /// <param name="timeOfDay">The enclave's.</param>
+    internal ParentPeer(VsockStream stream, ForwardAllowList forwards, TimeProvider timeOfDay)
     {
         _stream = stream;
+        Forwards = forwards;
+        TimeOfDay = timeOfDay;
         _reader = new LineReader(stream, received => _dialogue.Add(fromEnclave: true, received));
     }
 
@@ -22,6 +27,10 @@ public sealed class ParentPeer
 
     /// <summary>The enclave's port.</summary>
     public uint GuestPort => _stream.GuestPort;
+
+    internal ForwardAllowList Forwards { get; }
+
+    internal TimeProvider TimeOfDay { get; }
 
     internal WriteFaults Faults { get; set; } = new();
 
@@ -85,6 +94,11 @@ public sealed class ParentPeer
 
     /// <summary>Sends text and a line feed.</summary>
     public Task WriteLineAsync(string line, CancellationToken cancellationToken = default) => WriteAsync(line + "\n", cancellationToken);
+
+    /// <summary>Passes the connection on to a TCP server of the host, until both sides have closed.</summary>
+    /// <exception cref="IOException">The parent's allow list does not have the server, or it cannot be reached.</exception>
+    public Task ForwardToAsync(string host, int port, CancellationToken cancellationToken = default) =>
+        ParentForward.RunAsync(this, ForwardAllowList.Server(host, port), connected: null, cancellationToken);
 
     /// <summary>The connection as a stream, for protocols that want one.</summary>
     public Stream AsStream() => new ParentPeerStream(this);

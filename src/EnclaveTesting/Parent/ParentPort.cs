@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using EnclaveTesting.Engine.Devices.Vsock;
 using EnclaveTesting.Kms;
@@ -13,6 +14,7 @@ public sealed class ParentPort
 {
     private readonly ParentBuilder _parent;
     private readonly List<ParentStep> _steps = [];
+    private readonly List<EndPoint> _targets = [];
 
     internal ParentPort(ParentBuilder parent, uint number)
     {
@@ -23,6 +25,9 @@ public sealed class ParentPort
     internal uint Number { get; }
 
     internal IReadOnlyList<ParentStep> Steps => _steps;
+
+    /// <summary>Where it forwards to, as far as that is known before a connection comes.</summary>
+    internal IReadOnlyList<EndPoint> Targets => _targets;
 
     internal bool Repeats { get; private set; }
 
@@ -103,7 +108,7 @@ public sealed class ParentPort
     public ParentPort Kms(FakeKms kms)
     {
         ArgumentNullException.ThrowIfNull(kms);
-        return Add("answer as KMS", false, (peer, token) => kms.HandleAsync(peer.AsStream(), token));
+        return Add("answer as KMS", false, (peer, token) => kms.HandleAsync(peer.AsStream(), peer.TimeOfDay, token));
     }
 
     /// <summary>Waits for these lines, in whatever order they come.</summary>
@@ -120,24 +125,35 @@ public sealed class ParentPort
     }
 
     /// <summary>Passes the connection on to a TCP server of the host, as AWS's vsock-proxy does.</summary>
-    public ParentPort ForwardTo(string host, int port) => Add($"forward to {host}:{port}", false, (peer, token) => ParentForward.ToTcpAsync(peer, host, port, token));
+    public ParentPort ForwardTo(string host, int port)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(host);
+        if (port is >= 1 and <= IPEndPoint.MaxPort)
+            return Forward(ForwardAllowList.Server(host, port));
+        _parent.Check(false, $"{host} has ports 1 to {IPEndPoint.MaxPort}, not {port}: port {Number} cannot forward there.");
+        return this;
+    }
 
     /// <summary>Passes the connection on to a TCP server whose address is asked for when the enclave connects; what the function throws is reported.</summary>
     public ParentPort ForwardTo(Func<DnsEndPoint> server)
     {
         ArgumentNullException.ThrowIfNull(server);
-        return Add("forward", false, (peer, token) =>
-        {
-            DnsEndPoint address = server();
-            return ParentForward.ToTcpAsync(peer, address.Host, address.Port, token);
-        });
+        return AddForward("forward", server);
     }
 
     /// <summary>Passes the connection on to a Unix socket of the host.</summary>
-    public ParentPort ForwardToUnixSocket(string path) => Add($"forward to {path}", false, (peer, token) => ParentForward.ToUnixSocketAsync(peer, path, token));
+    public ParentPort ForwardToUnixSocket(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return Forward(new UnixDomainSocketEndPoint(path));
+    }
 
     /// <summary>Waits before the next step.</summary>
-    public ParentPort Delay(TimeSpan time) => Add($"wait {Text.Duration(time)}", false, (_, token) => Task.Delay(time, token));
+    public ParentPort Delay(TimeSpan time)
+    {
+        _parent.Check(time >= TimeSpan.Zero, $"Port {Number} cannot wait {time}.");
+        return Add($"wait {Text.Duration(time)}", false, (_, token) => Task.Delay(time, token));
+    }
 
     /// <summary>Does nothing any more, without closing.</summary>
     public ParentPort Hang() => Add("hang", false, (_, token) => Task.Delay(Timeout.Infinite, token));
@@ -159,24 +175,36 @@ public sealed class ParentPort
     /// <summary>From here on sends so many bytes at a time, with pauses between.</summary>
     public ParentPort SlowDown(int bytes, TimeSpan pause)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(bytes, 1);
+        _parent.Check(bytes >= 1 && pause >= TimeSpan.Zero, $"Port {Number} cannot send {bytes} bytes at a time, with pauses of {pause}.");
         return Fault($"send {bytes} bytes at a time", faults => faults with { PieceSize = bytes, Pause = pause });
     }
 
     /// <summary>Flips the lowest bit of one byte of what is sent.</summary>
     /// <param name="offset">Which byte of all that this connection sends, from 0.</param>
-    public ParentPort CorruptByte(long offset) => Fault($"corrupt byte {offset}", faults => faults with { CorruptAt = offset });
+    public ParentPort CorruptByte(long offset)
+    {
+        _parent.Check(offset >= 0, $"Port {Number} sends no byte {offset} that could be corrupted.");
+        return Fault($"corrupt byte {offset}", faults => faults with { CorruptAt = offset });
+    }
 
     /// <summary>Resets the connection when so many bytes were sent.</summary>
-    public ParentPort ResetAfter(long bytes) => Fault($"reset after {bytes} bytes", faults => faults with { ResetAfter = bytes });
+    public ParentPort ResetAfter(long bytes)
+    {
+        _parent.Check(bytes >= 0, $"Port {Number} cannot be reset after {bytes} bytes.");
+        return Fault($"reset after {bytes} bytes", faults => faults with { ResetAfter = bytes });
+    }
 
     /// <summary>Stops sending, with an orderly close, when so many bytes were sent.</summary>
-    public ParentPort CloseAfter(long bytes) => Fault($"close after {bytes} bytes", faults => faults with { CloseAfter = bytes });
+    public ParentPort CloseAfter(long bytes)
+    {
+        _parent.Check(bytes >= 0, $"Port {Number} cannot be closed after {bytes} bytes.");
+        return Fault($"close after {bytes} bytes", faults => faults with { CloseAfter = bytes });
+    }
 
     /// <summary>Gives the enclave only so much credit: with no step that reads, its sending stalls.</summary>
     public ParentPort LimitCredit(int bytes)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(bytes, 1);
+        _parent.Check(bytes >= 1, $"Port {Number} cannot give the enclave credit for {bytes} bytes: at least 1.");
         ReceiveWindow = bytes;
         return this;
     }
@@ -205,7 +233,7 @@ public sealed class ParentPort
     /// <summary>Says how many connections there must have been when the parent is verified.</summary>
     public ParentPort Times(int connections)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(connections);
+        _parent.Check(connections >= 0, $"Port {Number} cannot have {connections} connections.");
         ExpectedConnections = connections;
         return this;
     }
@@ -216,9 +244,22 @@ public sealed class ParentPort
         return Task.CompletedTask;
     });
 
+    private ParentPort Forward(EndPoint target)
+    {
+        _targets.Add(target);
+        return AddForward($"forward to {ForwardAllowList.Describe(target)}", () => target);
+    }
+
+    // Nothing is as it should be before the host's side stands.
+    private ParentPort AddForward(string description, Func<EndPoint> target)
+    {
+        _steps.Add(new ParentStep(description, IsExpectation: false, async (peer, standing, token) => await ParentForward.RunAsync(peer, target(), standing, token).ConfigureAwait(false)) { IsConnection = true });
+        return this;
+    }
+
     private ParentPort Add(string description, bool isExpectation, Func<ParentPeer, CancellationToken, Task> run)
     {
-        _steps.Add(new ParentStep(description, isExpectation, run));
+        _steps.Add(new ParentStep(description, isExpectation, (peer, _, token) => run(peer, token)));
         return this;
     }
 }

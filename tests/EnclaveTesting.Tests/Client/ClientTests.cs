@@ -124,7 +124,7 @@ public class ClientTests
         replies.Should().Equal(requests);
         correlated.UnmatchedReplies.Should().Be(0);
         await enclave.StopAsync();
-        await FluentActions.Awaiting(() => correlated.SendAsync("too late")).Should().ThrowAsync<IOException>();
+        await FluentActions.Awaiting(() => correlated.SendAsync("too late")).Should().ThrowAsync<EnclaveExitedException>();
     }
 
     [Fact]

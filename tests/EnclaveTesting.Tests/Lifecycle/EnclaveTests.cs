@@ -71,10 +71,11 @@ public class EnclaveTests
     {
         await using Enclave enclave = await Guest.StartHelloAsync();
         Task line = enclave.Console.WaitForLineAsync("never printed");
-        (await FluentActions.Awaiting(() => enclave.CommandAsync("panic")).Should().ThrowAsync<IOException>()).Which.Should().NotBeNull();
+        (await FluentActions.Awaiting(() => enclave.CommandAsync("panic")).Should().ThrowAsync<EnclaveExitedException>())
+            .Which.Message.Should().Contain("a line on port 5001 (sent so far: \"panic\\n\"").And.Contain("Exit: Panic").And.Contain("port 9001, connection 1: Completed, received \"ready\\n\"");
 
         (await FluentActions.Awaiting(() => line).Should().ThrowAsync<EnclaveExitedException>())
-            .Which.Message.Should().Contain("\"never printed\"").And.Contain("Kernel panic - not syncing: requested");
+            .Which.Message.Should().Contain("\"never printed\"").And.Contain("Exit: Panic").And.Contain("Kernel panic - not syncing: requested");
         (await enclave.WaitForExitAsync()).Reason.Should().Be(VmExitReason.Panic);
         await FluentActions.Awaiting(() => enclave.ConnectAsync(5001)).Should().ThrowAsync<EnclaveExitedException>();
     }

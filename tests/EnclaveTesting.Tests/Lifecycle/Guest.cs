@@ -23,6 +23,15 @@ internal static class Guest
         return enclave;
     }
 
+    /// <summary>The first connection to a port of the parent, when it is over.</summary>
+    public static async Task<ParentConnection> EndedAsync(this Enclave enclave, uint port)
+    {
+        await enclave.Parent.WaitForConnectionAsync(port).ContinueWith(_ => { }, TaskScheduler.Default);
+        ParentConnection connection = enclave.Parent.ConnectionsTo(port)[0];
+        await connection.Ended;
+        return connection;
+    }
+
     /// <summary>Sends <c>hello</c> a command and gives its answer.</summary>
     public static async Task<string> CommandAsync(this Enclave enclave, string command)
     {

@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using EnclaveTesting.Tests.Lifecycle;
 
@@ -56,7 +54,7 @@ public class ParentTests
 
         await enclave.CommandAsync("connect 7000");
 
-        (await EndedAsync(enclave, 7000)).State.Should().Be(ParentConnectionState.Failed);
+        (await enclave.EndedAsync(7000)).State.Should().Be(ParentConnectionState.Failed);
         await enclave.Parent.Awaiting(parent => parent.VerifyAllAsync()).Should().ThrowAsync<ParentExpectationException>().WithMessage("*my own mistake*");
     }
 
@@ -70,7 +68,7 @@ public class ParentTests
 
         enclave.Parent.ConnectionsTo(7000).Should().BeEmpty();
         enclave.Parent.ConnectionsTo(7001).Should().ContainSingle();
-        (await EndedAsync(enclave, 7001)).State.Should().Be(ParentConnectionState.Refused);
+        (await enclave.EndedAsync(7001)).State.Should().Be(ParentConnectionState.Refused);
     }
 
     [Fact]
@@ -86,99 +84,100 @@ public class ParentTests
         await enclave.Parent.VerifyAllAsync();
     }
 
+    [Fact]
+    public async Task Lines_may_come_in_any_order()
+    {
+        await using Enclave enclave = await StartAsync(parent => parent.Port(7000).ExpectLinesInAnyOrder("Host: parent", "Connection: close", "GET /x HTTP/1.1").ExpectLine(""));
+
+        await enclave.CommandAsync("get 7000 /x");
+
+        await enclave.Parent.VerifyAllAsync();
+    }
+
+    [Fact]
+    public async Task A_missing_line_is_named()
+    {
+        await using Enclave enclave = await StartAsync(parent => parent.Port(7000).ExpectLinesInAnyOrder("Host: parent", "Accept: text/plain", "GET /x HTTP/1.1"));
+
+        await enclave.CommandAsync("get 7000 /x");
+
+        await enclave.Parent.Awaiting(parent => parent.VerifyAllAsync()).Should().ThrowAsync<ParentExpectationException>()
+            .WithMessage("*Expected one of \"Accept: text/plain\", received \"Connection: close\"*");
+    }
+
     [Theory]
-    [InlineData(true, "velcome")] // the lowest bit of 'w' flipped
-    [InlineData(false, "welc")]
-    public async Task Bytes_are_corrupted_and_cut_on_purpose(bool corrupt, string received)
+    [InlineData("""{"b": [1, 2], "a": null}""", true)]
+    [InlineData("""{"a":null,"b":[2,1]}""", false)]
+    [InlineData("nonsense", false)]
+    public async Task Json_is_compared_by_what_it_says(string sent, bool equal)
     {
-        await using Enclave enclave = await StartAsync(parent =>
+        await using Enclave enclave = await StartAsync(parent => parent.Port(7000).ExpectJson("""{"a":null,"b":[1,2]}"""));
+
+        await enclave.CommandAsync($"send 7000 {sent}");
+
+        if (equal)
+            await enclave.Parent.VerifyAllAsync();
+        else
+            await enclave.Parent.Awaiting(parent => parent.VerifyAllAsync()).Should().ThrowAsync<ParentExpectationException>().WithMessage("*Expected JSON*" + sent + "*");
+    }
+
+    [Fact]
+    public async Task A_script_begins_again()
+    {
+        await using Enclave enclave = await StartAsync(parent => parent.Port(7000).ExpectLine(_ => true, "of a request").ReplyLine("one line").Repeat());
+
+        await enclave.CommandAsync("get 7000 /");
+
+        await enclave.Console.WaitForLineAsync(_ => enclave.Console.Lines.Count(line => line.Text == "one line") == 4);
+    }
+
+    [Fact]
+    public async Task A_handler_keeps_state_of_a_connection_and_of_all()
+    {
+        int connections = 0;
+        await using Enclave enclave = await StartAsync(parent => parent.Port(7000).Handle(async (peer, token) =>
         {
-            ParentPort port = parent.Port(7000).Expect("hello from enclave");
-            (corrupt ? port.CorruptByte(0) : port.CloseAfter(4)).Reply("welcome\n");
-        });
+            int lines = 0;
+            int number = Interlocked.Increment(ref connections);
+            while (await peer.ReadLineAsync(token) is { Length: > 0 })
+                lines++;
+            await peer.WriteLineAsync($"connection {number} sent {lines} lines", token);
+        }));
 
-        (await enclave.CommandAsync("connect 7000")).Should().Be("ok");
+        await enclave.CommandAsync("get 7000 /");
+        await enclave.CommandAsync("get 7000 /");
 
-        await enclave.Console.WaitForLineAsync(line => line.TrimEnd() == received);
+        await enclave.Console.WaitForLineAsync("connection 1 sent 3 lines");
+        await enclave.Console.WaitForLineAsync("connection 2 sent 3 lines");
     }
 
     [Fact]
-    public async Task A_reset_loses_the_connection()
+    public async Task Enclaves_talk_to_a_web_server()
     {
-        await using Enclave enclave = await StartAsync(parent => parent.Port(7000).Expect("hello").Reset());
+        var stub = new ParentHttpStub().On("GET", "/config", ParentHttpResponse.OfJson(new { Region = "eu-central-1" }), times: 1);
+        await using Enclave enclave = await StartAsync(parent => parent.Port(8080).Http(stub));
 
-        await enclave.CommandAsync("connect 7000");
+        await enclave.CommandAsync("get 8080 /config?full=1");
+        await enclave.Console.WaitForLineAsync("""{"region":"eu-central-1"}""");
+        await enclave.CommandAsync("get 8080 /config");
+        await enclave.Console.WaitForLineAsync("The parent has no answer to GET /config.");
 
-        (await enclave.CommandAsync("ping")).Should().Be("pong", "the enclave survives it");
+        stub.Requests.Select(request => request.Target).Should().Equal("/config?full=1", "/config");
+        stub.Requests[0].Headers["host"].Should().Be("parent");
+        stub.Unmatched.Should().ContainSingle();
     }
 
     [Fact]
-    public async Task Without_credit_the_enclave_stalls_until_it_is_read()
+    public async Task Nothing_is_awaited_of_an_enclave_that_has_ended()
     {
-        var goOn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using Enclave enclave = await StartAsync(parent => parent.Port(7000).LimitCredit(4096)
-            .Handle(async (peer, token) =>
-            {
-                await goOn.Task.WaitAsync(token);
-                await peer.ReadToEndAsync(token);
-            }));
+        await using Enclave enclave = await StartAsync(parent => parent.Port(7000).ExpectLine("never"));
+        await using (EnclaveConnection connection = await enclave.ConnectAsync(5001))
+            await connection.SendLineAsync("exit");
+        await enclave.WaitForExitAsync();
 
-        Task<string> flood = enclave.CommandAsync("flood 7000 100000");
-        ParentConnection connection = await enclave.Parent.WaitForConnectionAsync(7000);
-        flood.IsCompleted.Should().BeFalse("95,904 bytes have no room");
-        goOn.SetResult();
-
-        (await flood).Should().Be("ok");
-        await connection.Ended;
-        connection.ReceivedCount.Should().Be(100_000);
-    }
-
-    [Fact]
-    public async Task A_port_is_forwarded_to_tcp()
-    {
-        using var server = new TcpListener(IPAddress.Loopback, 0);
-        server.Start();
-        int port = ((IPEndPoint)server.LocalEndpoint).Port;
-        Task<string> served = ServeAsync(server);
-        await using Enclave enclave = await StartAsync(parent => parent.Port(8000).ForwardTo("127.0.0.1", port));
-
-        await enclave.CommandAsync("connect 8000");
-
-        (await served).Should().Be("hello from enclave");
-        await enclave.Console.WaitForLineAsync("from the server");
-    }
-
-    [Fact]
-    public async Task A_forward_to_nobody_is_reported_and_reset()
-    {
-        using var server = new TcpListener(IPAddress.Loopback, 0);
-        server.Start();
-        int port = ((IPEndPoint)server.LocalEndpoint).Port;
-        server.Stop();
-        await using Enclave enclave = await StartAsync(parent => parent.Port(8000).ForwardTo("127.0.0.1", port));
-
-        await enclave.CommandAsync("connect 8000");
-
-        (await EndedAsync(enclave, 8000)).State.Should().Be(ParentConnectionState.Failed);
-        await enclave.Parent.Awaiting(parent => parent.VerifyAllAsync()).Should().ThrowAsync<ParentExpectationException>().WithMessage($"*cannot forward port 8000 to 127.0.0.1:{port}*");
-    }
-
-    private static async Task<ParentConnection> EndedAsync(Enclave enclave, uint port)
-    {
-        await enclave.Parent.WaitForConnectionAsync(port).ContinueWith(_ => { }, TaskScheduler.Default);
-        ParentConnection connection = enclave.Parent.ConnectionsTo(port)[0];
-        await connection.Ended;
-        return connection;
-    }
-
-    private static async Task<string> ServeAsync(TcpListener server)
-    {
-        using TcpClient client = await server.AcceptTcpClientAsync();
-        NetworkStream stream = client.GetStream();
-        byte[] hello = new byte[18];
-        await stream.ReadExactlyAsync(hello);
-        await stream.WriteAsync("from the server\n"u8.ToArray());
-        return Encoding.ASCII.GetString(hello);
+        (await enclave.Parent.Awaiting(parent => parent.WaitForConnectionAsync(7000, TimeSpan.FromSeconds(20))).Should().ThrowAsync<EnclaveExitedException>())
+            .Which.Message.Should().Contain("port 7000 (nobody connected)").And.Contain("Reboot").And.Contain("hello: exit requested");
+        await enclave.Parent.Awaiting(parent => parent.VerifyAllAsync(TimeSpan.FromSeconds(20))).Should().ThrowAsync<ParentExpectationException>();
     }
 
     private static Task<Enclave> StartAsync(Action<ParentBuilder> parent) => Guest.StartHelloAsync(builder => builder.WithParent(parent));

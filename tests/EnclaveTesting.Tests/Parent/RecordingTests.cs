@@ -40,7 +40,7 @@ public class RecordingTests
 
         enclave.Capture!.Save(file);
 
-        List<byte[]> packets = ReadPcapNg(file.ToArray());
+        List<byte[]> packets = PcapNg.ReadPackets(file.ToArray());
         packets.Count.Should().Be(enclave.Capture.PacketCount);
         byte[] request = packets.Single(packet => packet.AsSpan().IndexOf("echo what Wireshark shows\n"u8) == 76);
         BinaryPrimitives.ReadUInt64LittleEndian(request).Should().Be(3, "the parent sent it");
@@ -49,24 +49,5 @@ public class RecordingTests
         BinaryPrimitives.ReadUInt16LittleEndian(request.AsSpan(24)).Should().Be(4, "it is AF_VSOCK_OP_PAYLOAD");
         packets.Any(packet => packet.AsSpan().IndexOf("what Wireshark shows\n"u8) == 76).Should().BeTrue("the answer is there too");
         packets.Should().Contain(packet => packet.Length == 77 && packet[76] == 0xB7, "the heartbeat");
-    }
-
-    private static List<byte[]> ReadPcapNg(ReadOnlySpan<byte> file)
-    {
-        var packets = new List<byte[]>();
-        uint[] expected = [0x0A0D0D0A, 1];
-        for (int block = 0; !file.IsEmpty; block++)
-        {
-            uint type = BinaryPrimitives.ReadUInt32LittleEndian(file);
-            int length = BinaryPrimitives.ReadInt32LittleEndian(file[4..]);
-            (length % 4).Should().Be(0);
-            BinaryPrimitives.ReadInt32LittleEndian(file[(length - 4)..]).Should().Be(length, "a block's length stands at both its ends");
-            type.Should().Be(block < 2 ? expected[block] : 6);
-            if (type == 6)
-                packets.Add(file.Slice(28, BinaryPrimitives.ReadInt32LittleEndian(file[20..])).ToArray());
-            file = file[length..];
-        }
-
-        return packets;
     }
 }
