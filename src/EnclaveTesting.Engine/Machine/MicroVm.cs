@@ -237,7 +237,7 @@ public sealed class MicroVm : IAsyncDisposable
 
     private (IVirtualMachine Machine, MachineDevices Devices) Assemble(AcceleratorChoice accelerator)
     {
-        var configuration = new VirtualMachineConfiguration(_memory, Cpus, _log) { TimeProvider = _options.EffectiveTimeProvider, Seed = _options.Seed };
+        var configuration = new VirtualMachineConfiguration(_memory, Cpus, _log) { TimeProvider = TimeOfDay, Seed = _options.Seed };
         IVirtualMachine machine = accelerator.Accelerator.CreateMachine(configuration, _bus);
         try
         {
