@@ -8,6 +8,7 @@ set -euo pipefail
 [ $# = 1 ] || { echo "usage: fetch.sh DIRECTORY" >&2; exit 2; }
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
@@ -50,3 +51,45 @@ kernel() {
 
 kernel 6.1 '^linux-image-6\.1\.[0-9-]+-cloud-amd64$'
 kernel 6.12 '^linux-image-6\.12\.[0-9]+\+deb12-cloud-amd64$'
+
+# Copies files of an unpacked tree, the libraries that they need, and the loader, into a root file system.
+install_with_libraries() {
+    local tree=$1 root=$2 library
+    shift 2
+    mkdir -p "$root/lib64" "$root/lib/x86_64-linux-gnu"
+    cp -L "$tree/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2" "$root/lib64/"
+    for file in "$@"; do
+        if [ ! -e "$root/$file" ]; then
+            mkdir -p "$root/$(dirname "$file")"
+            cp "$tree/$file" "$root/$file"
+        fi
+        "$tree/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2" --library-path "$tree/lib/x86_64-linux-gnu:$tree/usr/lib/x86_64-linux-gnu" --list "$root/$file" |
+            sed -n 's/.* => \(.*\) (0x.*/\1/p' | while read -r library; do
+                cp -Ln "$library" "$root/lib/x86_64-linux-gnu/"
+            done
+    done
+}
+
+# userlands/NAME: root file systems that answer on port 5001.
+userlands=$out/userlands
+rm -rf "$userlands"
+tree=$work/userland
+unpack "$tree" libc6 libgcc-s1 libstdc++6 zlib1g libexpat1 busybox-static openssl libssl3 socat libwrap0 libnsl2 libtirpc3 \
+    libgssapi-krb5-2 libkrb5-3 libk5crypto3 libcom-err2 libkrb5support0 libkeyutils1 python3.11-minimal libpython3.11-minimal libpython3.11-stdlib
+
+install_with_libraries "$tree" "$userlands/busybox" usr/bin/socat
+install -D "$tree/bin/busybox" "$userlands/busybox/bin/busybox"
+install -D -m 644 "$here/answer.sh" "$userlands/busybox/answer.sh"
+install_with_libraries "$tree" "$userlands/glibc" usr/bin/socat usr/bin/openssl
+install_with_libraries "$tree" "$userlands/python" usr/bin/python3.11
+mkdir -p "$userlands/python/usr/lib"
+cp -r "$tree/usr/lib/python3.11" "$userlands/python/usr/lib/"
+install -D -m 644 "$here/answer.py" "$userlands/python/answer.py"
+echo "userlands/busybox, glibc, python: $(ls "$work"/debs | sed -n 's/^\(busybox-static\|libc6\|openssl\|socat\|python3.11-minimal\)_\([^_]*\)_.*/\1 \2/p' | paste -sd ,)"
+
+# A .NET application with its runtime, as dotnet publish makes it.
+dotnet publish "$here/dotnet" -c Release -o "$userlands/dotnet/app" --artifacts-path "$work/artifacts" -v quiet --nologo
+rm -f "$userlands/dotnet/app/libcoreclrtraceptprovider.so" # for a tracer that is not there
+mapfile -t native < <(cd "$userlands/dotnet" && ls app/answer app/*.so)
+install_with_libraries "$tree" "$userlands/dotnet" "${native[@]}"
+echo "userlands/dotnet: $(du -sh "$userlands/dotnet" | cut -f 1)"

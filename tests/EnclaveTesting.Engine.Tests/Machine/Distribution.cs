@@ -15,6 +15,10 @@ internal static class Distribution
         ? $"{Variable} names no directory; guest/distribution/fetch.sh fills one."
         : Directory.Exists(Root) ? null : $"{Variable} names {Root}, which is not there; guest/distribution/fetch.sh makes it.";
 
+    /// <summary>A root file system with its command, to boot with any kernel.</summary>
+    public static CpioArchive Userland(string name, params string[] command) =>
+        NitroRamdisks.CreateApplication(command, ["PATH=/bin:/usr/bin", "HOME=/", "LANG=C.UTF-8"]).AddHostTree(Path.Combine(Root!, "userlands", name), "rootfs");
+
     /// <summary>A Debian cloud kernel with its modules, the guest kit's init and an application.</summary>
     public static EifBuilder Kernel(string version, CpioArchive application)
     {
