@@ -36,7 +36,7 @@ internal sealed class MachineDevices
         _clock = new CmosRtc(options.EffectiveTimeProvider);
         bus.Ports.Add(CmosRtc.IndexPort, CmosRtc.PortCount, _clock);
 
-        Vsock = new VsockDevice(new Cid(options.GuestCid), options.Capture);
+        Vsock = new VsockDevice(new Cid(options.GuestCid), options.Capture) { Journal = options.Journal };
         AddVirtio(Vsock, memory, machine, bus, log);
         if (options.Nsm is { } nsm)
         {

@@ -188,17 +188,32 @@ public sealed class MicroVm : IAsyncDisposable
     /// <summary>Keeps the machine as it is now, in memory; it goes on afterwards.</summary>
     /// <param name="sharedMemory">False makes machines of it copy its memory, as on hosts that cannot share it.</param>
     /// <exception cref="InvalidOperationException">It was not started or has ended.</exception>
-    internal Task<MachineSnapshot> CaptureAsync(bool sharedMemory = true) => Task.Run(() =>
+    internal async Task<MachineSnapshot> CaptureAsync(bool sharedMemory = true) =>
+        await TryCaptureAsync(static _ => true, static _ => { }, sharedMemory).ConfigureAwait(false) ?? throw new InvalidOperationException("The machine was not saved.");
+
+    /// <summary>Keeps the machine as it is now if the moment is right; it goes on afterwards.</summary>
+    /// <param name="isRight">Says so, while the machine stands still.</param>
+    /// <param name="captured">Called when it has been saved, while it still stands still.</param>
+    /// <param name="sharedMemory">False makes machines of it copy its memory, as on hosts that cannot share it.</param>
+    /// <returns>The saved machine, or null.</returns>
+    /// <exception cref="InvalidOperationException">It was not started or has ended.</exception>
+    internal Task<MachineSnapshot?> TryCaptureAsync(Func<VsockDevice, bool> isRight, Action<MachineSnapshot> captured, bool sharedMemory = true) => Task.Run(() =>
     {
         MachineSnapshot? snapshot = null;
         _machine.Pause(() => _bus.Run(() =>
         {
+            if (!isRight(_devices.Vsock))
+                return;
             StateArchive archive = StateArchive.ToWrite();
             Exchange(archive);
             snapshot = new MachineSnapshot(MachineDescription.Of(_name, this, _options), "<memory>", 0, archive.Written, _memory.Capture(sharedMemory));
+            captured(snapshot);
         }));
-        return snapshot!;
+        return snapshot;
     });
+
+    /// <summary>Writes down no more what the enclave says and hears.</summary>
+    internal void EndJournal() => _bus.Run(() => _devices.Vsock.Journal = null);
 
     /// <summary>Starts the CPUs.</summary>
     /// <exception cref="InvalidOperationException">It was started or stopped before.</exception>

@@ -50,6 +50,9 @@ public sealed record MicroVmOptions
     /// <summary>Keeps the packets of the vsock device; null keeps none.</summary>
     public VsockCapture? Capture { get; init; }
 
+    /// <summary>Writes down what the enclave says to its parent and hears from it; null does not.</summary>
+    internal VsockJournal? Journal { get; init; }
+
     /// <summary>What time is in the machine.</summary>
     public MachineTime Time { get; init; }
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using EnclaveTesting.Engine.State;
 
 namespace EnclaveTesting.Engine.Devices.Vsock;
 
@@ -63,6 +64,19 @@ public sealed class VsockCapture
     {
         using FileStream file = File.Create(path);
         Save(file);
+    }
+
+    /// <summary>Saves the packets so far, or puts saved ones before all others.</summary>
+    internal void Exchange(StateArchive archive)
+    {
+        lock (_lock)
+        {
+            PacketCount = archive.Within(PacketCount, 0, int.MaxValue);
+            DroppedCount = archive.Within(DroppedCount, 0, int.MaxValue);
+            byte[] blocks = archive.Array(_blocks.ToArray(), 1 << 30);
+            _blocks.SetLength(0);
+            _blocks.Write(blocks);
+        }
     }
 
     /// <summary>Gives a buffer for one packet, header and data; the machine's thread fills it and calls <see cref="Add"/>.</summary>

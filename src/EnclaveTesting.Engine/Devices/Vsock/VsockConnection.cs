@@ -34,6 +34,9 @@ internal sealed class VsockConnection
     /// <summary>Only the machine touches it.</summary>
     public VsockConnectionState State { get; }
 
+    /// <summary>Where what is said is written down; null where it is not. Only the machine touches it.</summary>
+    public VsockJournal? Journal { get; set; }
+
     /// <summary>Whether it waits for its turn to send; only the machine touches it.</summary>
     public bool Queued { get; set; }
 
@@ -159,6 +162,7 @@ internal sealed class VsockConnection
         {
             Span<byte> span = _toHost.Writer.GetSpan();
             int count = chain.Read(VsockHeader.Size + done, span[..(int)Math.Min((uint)span.Length, length - done)]);
+            Journal?.Said(Key, fromGuest: true, span[..count]);
             _toHost.Writer.Advance(count);
             done += (uint)count;
         }
@@ -168,6 +172,17 @@ internal sealed class VsockConnection
         return true;
     }
 
+    /// <summary>Bytes of the enclave that do not come in a packet.</summary>
+    public void Deliver(ReadOnlySpan<byte> bytes)
+    {
+        State.Received += (uint)bytes.Length;
+        _toHost.Writer.Write(bytes);
+        _ = _toHost.Writer.FlushAsync();
+    }
+
+    /// <summary>What the host's program has written and no packet has taken yet.</summary>
+    public PipeReader Sent => _toGuest.Reader;
+
     public void PeerShutdown(uint flags)
     {
         State.PeerShutdown |= flags & ShutdownBoth;
@@ -175,6 +190,7 @@ internal sealed class VsockConnection
         {
             _inputEnded = true;
             _toHost.Writer.Complete();
+            Journal?.GuestEnded(Key);
         }
 
         if ((State.PeerShutdown & VsockHeader.ShutdownReceive) != 0)
@@ -193,6 +209,7 @@ internal sealed class VsockConnection
         if (State.Phase == VsockPhase.Closed)
             return;
         State.Phase = VsockPhase.Closed;
+        Journal?.Closed(Key);
         _failure ??= failure;
         _toHost.Writer.Complete();
         _toGuest.Reader.Complete();
@@ -267,6 +284,8 @@ internal sealed class VsockConnection
         State.AnnouncedForward = forward;
         State.CreditUpdateDue = false;
         State.Shutdown |= flags;
+        if ((flags & VsockHeader.ShutdownSend) != 0)
+            Journal?.HostEnded(Key);
         var header = new VsockHeader(Key.HostCid, guestCid, Key.HostPort, Key.GuestPort, length, VsockHeader.StreamType, operation, flags, State.ReceiveWindow, forward);
         Span<byte> bytes = stackalloc byte[VsockHeader.Size];
         header.Write(bytes);
@@ -282,7 +301,11 @@ internal sealed class VsockConnection
         data = data.Slice(0, count);
         uint offset = VsockHeader.Size;
         foreach (ReadOnlyMemory<byte> piece in data)
+        {
             offset += (uint)chain.Write(offset, piece.Span);
+            Journal?.Said(Key, fromGuest: false, piece.Span);
+        }
+
         _toGuest.Reader.AdvanceTo(data.End);
         State.Sent += (uint)count;
         return (uint)count;

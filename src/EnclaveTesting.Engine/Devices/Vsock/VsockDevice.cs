@@ -34,6 +34,12 @@ internal sealed class VsockDevice : IVirtioDevice
         BinaryPrimitives.WriteUInt64LittleEndian(_configuration, guestCid.Value);
     }
 
+    /// <summary>Where what the enclave says and hears is written down; under the machine's lock, or before it runs.</summary>
+    public VsockJournal? Journal { get; set; }
+
+    /// <summary>Whether a connection that the enclave opened is under way, to a port or to any.</summary>
+    public bool IsCalling(uint? port = null) => _connections.Keys.Any(key => port is uint wanted ? key.HostPort == wanted : key.HostPort < VsockHost.FirstEphemeralPort);
+
     /// <summary>The host's end.</summary>
     public VsockHost Host { get; }
 
@@ -315,6 +321,8 @@ internal sealed class VsockDevice : IVirtioDevice
         }
 
         _connections.Add(key, connection);
+        Journal?.Opened(key);
+        connection.Journal = Journal;
         if (!listener.Options.DeferAccept)
             connection.AcceptAtOnce();
         Enqueue(connection);

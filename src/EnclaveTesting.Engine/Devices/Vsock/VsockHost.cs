@@ -8,7 +8,8 @@ namespace EnclaveTesting.Engine.Devices.Vsock;
 /// </summary>
 public sealed class VsockHost
 {
-    private const uint FirstEphemeralPort = 0x4000_0000;
+    /// <summary>The host connects from ports from here on.</summary>
+    internal const uint FirstEphemeralPort = 0x4000_0000;
 
     private readonly ConcurrentDictionary<uint, VsockListener> _listeners = [];
     private readonly ConcurrentQueue<VsockConnection> _attention = [];

@@ -1,0 +1,199 @@
+using System.Globalization;
+
+namespace EnclaveTesting.Engine.State;
+
+/// <summary>
+/// Saved machines in a directory, for the processes of one user: <c>KEY.machine</c>. Files appear whole, by renaming; the longest unused go when
+/// they are too many; whatever goes wrong with the directory costs a boot and nothing else.
+/// </summary>
+internal sealed class SnapshotCache
+{
+    /// <summary>Names the directory; "off" uses none.</summary>
+    public const string DirectoryVariable = "ENCLAVE_CACHE";
+
+    /// <summary>Sets how many MiB the files may have together.</summary>
+    public const string SizeVariable = "ENCLAVE_CACHE_SIZE";
+
+    private const string Extension = ".machine", LockExtension = ".lock", TemporaryExtension = ".part";
+    private const long DefaultSize = 4096L << 20;
+
+    // What a process that was killed has left behind.
+    private static readonly TimeSpan Abandoned = TimeSpan.FromHours(1);
+
+    private readonly long _size;
+
+    /// <summary>A cache in a directory that need not be there yet.</summary>
+    public SnapshotCache(string path, long size = DefaultSize)
+    {
+        Path = path;
+        _size = size;
+    }
+
+    /// <summary>The directory.</summary>
+    public string Path { get; }
+
+    /// <summary>The user's cache; null if it is switched off.</summary>
+    public static SnapshotCache? FromEnvironment()
+    {
+        string? directory = Environment.GetEnvironmentVariable(DirectoryVariable);
+        if (string.Equals(directory, "off", StringComparison.OrdinalIgnoreCase))
+            return null;
+        if (string.IsNullOrEmpty(directory))
+            directory = System.IO.Path.Combine(UserCache(), "enclave-testing");
+        bool limited = long.TryParse(Environment.GetEnvironmentVariable(SizeVariable), NumberStyles.None, CultureInfo.InvariantCulture, out long mebibytes);
+        return new SnapshotCache(System.IO.Path.GetFullPath(directory), limited ? mebibytes << 20 : DefaultSize);
+    }
+
+    /// <summary>The files, most recently used first.</summary>
+    public IReadOnlyList<FileInfo> List()
+    {
+        var directory = new DirectoryInfo(Path);
+        return directory.Exists ? [.. directory.EnumerateFiles("*" + Extension).OrderByDescending(file => file.LastWriteTimeUtc)] : [];
+    }
+
+    /// <summary>Deletes all files.</summary>
+    /// <returns>How many bytes they had.</returns>
+    public long Clear()
+    {
+        long bytes = 0;
+        var directory = new DirectoryInfo(Path);
+        foreach (FileInfo file in directory.Exists ? directory.GetFiles() : [])
+        {
+            if (file.Extension is not (Extension or LockExtension or TemporaryExtension))
+                continue;
+            bytes += file.Length;
+            file.Delete();
+        }
+
+        return bytes;
+    }
+
+    /// <summary>Whether there is a file for a key.</summary>
+    public bool Has(string key) => File.Exists(FileOf(key));
+
+    /// <summary>Reads the machine saved under a key; null if there is none.</summary>
+    /// <exception cref="StateFormatException">The file cannot be used; it is deleted.</exception>
+    public MachineSnapshot? Load(string key)
+    {
+        string file = FileOf(key);
+        try
+        {
+            MachineSnapshot snapshot = SnapshotFile.Load(file);
+            Touch(file);
+            return snapshot;
+        }
+        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+        catch (StateFormatException)
+        {
+            Delete(file);
+            throw;
+        }
+    }
+
+    /// <summary>Saves a machine under a key; another one there is replaced.</summary>
+    /// <exception cref="IOException">The disk is full, or the directory cannot be written; nothing is left behind.</exception>
+    /// <exception cref="UnauthorizedAccessException">The directory belongs to somebody else.</exception>
+    public void Save(string key, MachineSnapshot snapshot)
+    {
+        CreateDirectory();
+        string temporary = System.IO.Path.Combine(Path, $"{key}.{Environment.ProcessId}-{Guid.NewGuid():n}{TemporaryExtension}");
+        try
+        {
+            SnapshotFile.Save(snapshot, temporary);
+            File.Move(temporary, FileOf(key), overwrite: true);
+        }
+        catch
+        {
+            Delete(temporary);
+            throw;
+        }
+
+        Shrink(key);
+    }
+
+    /// <summary>Forgets what is saved under a key.</summary>
+    public void Remove(string key) => Delete(FileOf(key));
+
+    /// <summary>Says to other processes that this one is about to save a machine under a key; null if another one said so.</summary>
+    /// <exception cref="IOException">The directory cannot be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">The directory belongs to somebody else.</exception>
+    public IDisposable? TryLock(string key)
+    {
+        CreateDirectory();
+        string file = System.IO.Path.Combine(Path, key + LockExtension);
+        try
+        {
+            // The lock goes with the process, whatever becomes of it.
+            return new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
+        }
+        catch (IOException) when (File.Exists(file))
+        {
+            return null;
+        }
+    }
+
+    private static string UserCache()
+    {
+        if (OperatingSystem.IsWindows())
+            return Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData);
+        if (Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache && System.IO.Path.IsPathRooted(cache))
+            return cache;
+        string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
+        return home.Length > 0 ? System.IO.Path.Combine(home, ".cache") : System.IO.Path.GetTempPath();
+    }
+
+    private static void Touch(string file)
+    {
+        try
+        {
+            File.SetLastWriteTimeUtc(file, DateTime.UtcNow);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // It is only older than it could be.
+        }
+    }
+
+    private static void Delete(string file)
+    {
+        try
+        {
+            File.Delete(file);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // Another process uses it, or has deleted its directory.
+        }
+    }
+
+    private void CreateDirectory()
+    {
+        // What guests' memory held is nobody else's business.
+        if (OperatingSystem.IsWindows())
+            Directory.CreateDirectory(Path);
+        else
+            Directory.CreateDirectory(Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    }
+
+    private string FileOf(string key) => System.IO.Path.Combine(Path, key + Extension);
+
+    private void Shrink(string newest)
+    {
+        long left = _size;
+        foreach (FileInfo file in List())
+        {
+            left -= file.Length;
+            if (left < 0 && file.Name != newest + Extension)
+                Delete(file.FullName);
+        }
+
+        foreach (FileInfo file in new DirectoryInfo(Path).EnumerateFiles("*" + TemporaryExtension))
+        {
+            if (DateTime.UtcNow - file.LastWriteTimeUtc > Abandoned)
+                Delete(file.FullName);
+        }
+    }
+}
