@@ -4,6 +4,7 @@ using EnclaveTesting.Engine.Devices.Nsm;
 using EnclaveTesting.Engine.Devices.Vsock;
 using EnclaveTesting.Engine.Eif;
 using EnclaveTesting.Engine.Machine;
+using Microsoft.Extensions.Logging;
 
 namespace EnclaveTesting;
 
@@ -11,9 +12,14 @@ namespace EnclaveTesting;
 /// An enclave under test: a microVM in this process with a fake parent, a console and clients. Made by <see cref="EnclaveBuilder"/>,
 /// started once, disposed at the end. Thread-safe.
 /// </summary>
-public sealed class Enclave : IAsyncDisposable
+public sealed partial class Enclave : IAsyncDisposable
 {
     private readonly EnclaveOptions _options;
+    private readonly ParentBuilder _script;
+    private readonly ILogger _log;
+    private readonly bool _isClone;
+    private EnclaveSnapshot? _original;
+    private VsockJournal? _journal;
     private readonly Lock _lock = new();
     private readonly TaskCompletionSource<VmExit> _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile MicroVm? _machine;
@@ -23,9 +29,16 @@ public sealed class Enclave : IAsyncDisposable
     private Task? _disposal;
     private bool _ready;
 
-    internal Enclave(EnclaveOptions options, ParentBuilder parent)
+    /// <param name="options">What it is.</param>
+    /// <param name="parent">What its parent does.</param>
+    /// <param name="original">What it is a clone of; null boots it.</param>
+    internal Enclave(EnclaveOptions options, ParentBuilder parent, EnclaveSnapshot? original = null)
     {
         _options = options;
+        _script = parent;
+        _original = original;
+        _isClone = original is not null;
+        _log = new ForgivingLogger(options.LoggerFactory.CreateLogger<Enclave>());
         Name = options.Name ?? "enclave";
         Console = new EnclaveConsole(new ConsoleLog(), options.Snapshots);
         Parent = new ParentInstance(parent, this);
@@ -43,7 +56,7 @@ public sealed class Enclave : IAsyncDisposable
     public EnclaveConsole Console { get; }
 
     /// <summary>The parent instance.</summary>
-    public ParentInstance Parent { get; }
+    public ParentInstance Parent { get; private set; }
 
     /// <summary>Where it stands.</summary>
     public EnclaveState State
@@ -186,25 +199,24 @@ public sealed class Enclave : IAsyncDisposable
     private async Task BootAsync(CancellationToken cancellationToken)
     {
         using var progress = new BootProgress(this);
-        MicroVm machine;
+        SnapshotStore.Turn? turn = null;
         try
         {
-            machine = await CreateMachineAsync(progress, cancellationToken).ConfigureAwait(false);
+            MicroVm machine = await CreateAsync(progress, found => turn = found, cancellationToken).ConfigureAwait(false);
+            _ = WatchExitAsync(machine);
+            Parent.Start(machine);
+            foreach (Func<Enclave, CancellationToken, Task> hook in _options.BeforeStart)
+                await hook(this, cancellationToken).ConfigureAwait(false);
+            Timings = Timings with { Created = Stopwatch.GetElapsedTime(_startedAt) };
+            machine.Start();
+            if (!_isClone)
+                await BecomeReadyAsync(progress, turn, cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is not (OperationCanceledException or EnclaveException))
+        finally
         {
-            throw new EnclaveBootException($"{Name} could not be started: {exception.Message}", BootPhase.NotStarted, timedOut: false, exit: null, "", exception);
+            turn?.Dispose();
         }
 
-        _ = WatchExitAsync(machine);
-        Parent.Start(machine);
-        foreach (Func<Enclave, CancellationToken, Task> hook in _options.BeforeStart)
-            await hook(this, cancellationToken).ConfigureAwait(false);
-        Timings = Timings with { Created = Stopwatch.GetElapsedTime(_startedAt) };
-        machine.Start();
-        await WaitUntilReadyAsync(progress, cancellationToken).ConfigureAwait(false);
-        foreach (Func<Enclave, CancellationToken, Task> hook in _options.AfterStart)
-            await hook(this, cancellationToken).ConfigureAwait(false);
         _ready = true;
         Timings = Timings with { Ready = Stopwatch.GetElapsedTime(_startedAt) };
         lock (_lock)
@@ -214,45 +226,82 @@ public sealed class Enclave : IAsyncDisposable
         }
     }
 
-    private async Task<MicroVm> CreateMachineAsync(BootProgress progress, CancellationToken cancellationToken)
+    private async Task BecomeReadyAsync(BootProgress progress, SnapshotStore.Turn? turn, CancellationToken cancellationToken)
+    {
+        if (turn is { MaySave: true })
+            await SaveAsync(progress, turn, cancellationToken).ConfigureAwait(false);
+        turn?.Dispose();
+        await WaitUntilReadyAsync(Wait, progress, cancellationToken).ConfigureAwait(false);
+        foreach (Func<Enclave, CancellationToken, Task> hook in _options.AfterStart)
+            await hook(this, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<MicroVm> CreateAsync(BootProgress progress, Action<SnapshotStore.Turn> took, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return _machine = _original is { } original
+                ? await CloneMachineAsync(original, cancellationToken).ConfigureAwait(false)
+                : await CreateMachineAsync(progress, took, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is not (OperationCanceledException or EnclaveException))
+        {
+            throw new EnclaveBootException($"{Name} could not be started: {exception.Message}", BootPhase.NotStarted, timedOut: false, exit: null, "", exception);
+        }
+    }
+
+    private async Task<MicroVm> CreateMachineAsync(BootProgress progress, Action<SnapshotStore.Turn> took, CancellationToken cancellationToken)
     {
         using EifImage image = await _options.Image!.OpenAsync(cancellationToken).ConfigureAwait(false);
+        if (_options.SnapshotAfter is not null)
+        {
+            SnapshotStore.Turn turn = await FindSavedAsync(image, progress, cancellationToken).ConfigureAwait(false);
+            took(turn);
+            if (await TryRestoreAsync(turn, progress, cancellationToken).ConfigureAwait(false) is { } restored)
+                return restored;
+        }
+
         long memory = (_options.MemoryMiB << 20) ?? (image.DefaultMemory > 0 ? image.DefaultMemory : EifBuilder.DefaultMemory);
         int cpus = _options.Cpus ?? (int)Math.Clamp(image.DefaultCpus, 1, 32);
         progress.Doing("waiting for other enclaves to give back CPUs and memory");
         _lease = await EnclaveCapacity.Shared.AcquireAsync(cpus, memory, cancellationToken).ConfigureAwait(false);
         progress.Doing("loading the image");
-        var options = new MicroVmOptions
+        MicroVmOptions options = MachineOptions() with
         {
-            MemoryBytes = _options.MemoryMiB << 20,
-            Cpus = _options.Cpus,
-            GuestCid = _options.Cid,
-            ExtraCommandLine = _options.CommandLine,
             ExtraInitrd = _options.Environment.Count == 0 ? _options.Initrd : EnvironmentOverride.Build(image, _options.Environment, _options.Initrd),
-            Acpi = _options.Acpi,
-            Accelerator = _options.Accelerator,
-            Decompress = _options.Decompress,
-            Console = Console.Log,
-            Nsm = _options.Nsm,
-            Capture = Capture,
-            Time = _options.Time,
-            TimeProvider = _options.TimeOfDay,
-            Seed = _options.Seed,
-            LoggerFactory = _options.LoggerFactory,
+            Journal = _journal,
         };
-        return _machine = await Task.Run(() => MicroVm.Create(image, options), cancellationToken).ConfigureAwait(false);
+        return await Task.Run(() => MicroVm.Create(image, options), cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task WaitUntilReadyAsync(BootProgress progress, CancellationToken cancellationToken)
+    private MicroVmOptions MachineOptions() => new()
+    {
+        MemoryBytes = _options.MemoryMiB << 20,
+        Cpus = _options.Cpus,
+        GuestCid = _options.Cid,
+        ExtraCommandLine = _options.CommandLine,
+        Acpi = _options.Acpi,
+        Accelerator = _options.Accelerator,
+        Decompress = _options.Decompress,
+        Console = Console.Log,
+        Nsm = _options.Nsm,
+        Capture = Capture,
+        Time = _options.Time,
+        TimeProvider = _options.TimeOfDay,
+        Seed = _options.Seed,
+        LoggerFactory = _options.LoggerFactory,
+    };
+
+    private async Task WaitUntilReadyAsync(Wait wait, BootProgress progress, CancellationToken cancellationToken)
     {
         progress.Doing("booting");
         var report = new WaitReport();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         stop.CancelAfter(_options.StartupTimeout);
-        Task waiting = Wait.RunAsync(this, report, stop.Token);
+        Task waiting = wait.RunAsync(this, report, stop.Token);
         Task first = await Task.WhenAny(waiting, Exited).ConfigureAwait(false);
         // An enclave whose end is what was awaited ends both, the one soon after the other.
-        if (first == Exited && Wait.ToleratesExit)
+        if (first == Exited && wait.ToleratesExit)
             first = await Task.WhenAny(waiting).ConfigureAwait(false);
         if (first == waiting && waiting.IsCompletedSuccessfully)
             return;

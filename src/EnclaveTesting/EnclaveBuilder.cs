@@ -153,6 +153,20 @@ public sealed class EnclaveBuilder
         return With(Options with { Wait = wait });
     }
 
+    /// <summary>
+    /// Boots once and saves the enclave at a moment of its boot; whoever starts the same image with the same options afterwards, in this process or
+    /// another, goes on from there. The parent's scripts do what they did during the boot, with the same results, or else the enclave boots.
+    /// </summary>
+    /// <param name="after">The moment: <see cref="After.Heartbeat"/> or any wait.</param>
+    public EnclaveBuilder WithSnapshot(Wait after)
+    {
+        ArgumentNullException.ThrowIfNull(after);
+        return With(Options with { SnapshotAfter = after });
+    }
+
+    /// <summary>Keeps booted enclaves elsewhere than all others of the process.</summary>
+    internal EnclaveBuilder WithSnapshotStore(SnapshotStore store) => With(Options with { SnapshotStore = store });
+
     /// <summary>Sets how long the enclave may take to become ready; 60 seconds by default.</summary>
     public EnclaveBuilder WithStartupTimeout(TimeSpan timeout) => With(Options with { StartupTimeout = timeout });
 
@@ -221,6 +235,8 @@ public sealed class EnclaveBuilder
             problems.Add($"A startup timeout of {Options.StartupTimeout} is no time.");
         if (Options.OperationTimeout <= TimeSpan.Zero)
             problems.Add($"An operation timeout of {Options.OperationTimeout} is no time.");
+        if (Options.SnapshotAfter?.ToleratesExit == true)
+            problems.Add("An enclave that has ended cannot be saved.");
         ParentBuilder parent = BuildParent(problems);
         try
         {

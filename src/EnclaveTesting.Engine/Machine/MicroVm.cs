@@ -212,9 +212,6 @@ public sealed class MicroVm : IAsyncDisposable
         return snapshot;
     });
 
-    /// <summary>Writes down no more what the enclave says and hears.</summary>
-    internal void EndJournal() => _bus.Run(() => _devices.Vsock.Journal = null);
-
     /// <summary>Starts the CPUs.</summary>
     /// <exception cref="InvalidOperationException">It was started or stopped before.</exception>
     /// <exception cref="AcceleratorUnavailableException">The host refuses; the machine can only be disposed.</exception>

@@ -41,6 +41,16 @@ internal sealed class Transcript
         }
     }
 
+    /// <summary>Takes over what another transcript has.</summary>
+    public void Add(Transcript other)
+    {
+        byte[] first = other.FirstBytes;
+        long count = other.Count;
+        Add(first);
+        lock (_lock)
+            _count += count - first.Length;
+    }
+
     /// <summary>For messages: how many bytes, and the first of them as text or in hexadecimal.</summary>
     public override string ToString() => Describe(FirstBytes, Count);
 

@@ -21,13 +21,13 @@ internal sealed class EnclaveRecord
     public VsockCapture? Capture { get; private set; }
 
     /// <summary>Takes down what an enclave has shown, while its machine stands still.</summary>
-    public static EnclaveRecord Of(EnclaveConsole console, VsockJournal journal, VsockCapture? capture) => new()
+    public static EnclaveRecord Of(EnclaveConsole console, VsockJournal journal, VsockCapture? capture)
     {
-        Console = console.Log.GetRawBytes(),
-        BootEnd = console.BootEndLine,
-        Journal = journal,
-        Capture = capture,
-    };
+        var record = new EnclaveRecord { Console = console.Log.GetRawBytes(), BootEnd = console.BootEndLine, Journal = journal, Capture = capture is null ? null : new VsockCapture(int.MaxValue) };
+        if (capture is not null)
+            record.Capture!.TakeOver(capture);
+        return record;
+    }
 
     /// <summary>Reads a record that <see cref="ToBytes"/> wrote.</summary>
     /// <exception cref="StateFormatException">It is none.</exception>

@@ -55,7 +55,7 @@ internal sealed class SnapshotStore(Func<SnapshotCache?> findCache)
     {
         lock (_lock)
         {
-            foreach (Slot slot in _slots.Values.Where(slot => slot.Saved is not null).OrderByDescending(slot => slot.LastUse).Skip(MostInMemory))
+            foreach (Slot slot in _slots.Values.Where(slot => slot.Saved is not null && slot.Turn.CurrentCount > 0).OrderByDescending(slot => slot.LastUse).Skip(MostInMemory))
             {
                 slot.Saved?.Dispose();
                 slot.Saved = null;

@@ -60,6 +60,17 @@ public sealed class EnclaveConsole
     /// <summary>Everything that was printed.</summary>
     public override string ToString() => All.Text;
 
+    /// <summary>How many lines are the boot log; -1 while there was no heartbeat.</summary>
+    internal long BootEndLine => Volatile.Read(ref _bootEnd);
+
+    /// <summary>Begins with what a saved enclave had printed.</summary>
+    internal void Restore(ReadOnlySpan<byte> printed, long bootEnd)
+    {
+        foreach (byte value in printed)
+            Log.Write(value);
+        Volatile.Write(ref _bootEnd, bootEnd);
+    }
+
     /// <summary>Notes that the boot log ends here; the first call counts.</summary>
     internal void EndBoot() => Interlocked.CompareExchange(ref _bootEnd, Log.LineCount, -1);
 }

@@ -23,6 +23,12 @@ internal sealed class EnclaveCapacity(long cpus, long memory)
         FromEnvironment(CpusVariable) ?? Math.Max(16, 8L * Environment.ProcessorCount),
         (FromEnvironment(MemoryVariable) << 20) ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 5 * 4);
 
+    /// <summary>
+    /// What a clone of memory this large counts for: it shares what it does not write. Its CPUs do not count: who makes clones works with them, not
+    /// with their original, and would wait for himself.
+    /// </summary>
+    public static long MemoryOfClone(long memory) => memory / 8;
+
     /// <summary>Waits until there is room.</summary>
     public async Task<Lease> AcquireAsync(long wantedCpus, long wantedMemory, CancellationToken cancellationToken)
     {

@@ -45,6 +45,11 @@ internal sealed record EnclaveOptions
 
     public Wait? Wait { get; init; }
 
+    public Wait? SnapshotAfter { get; init; }
+
+    /// <summary>Where booted enclaves are kept.</summary>
+    public SnapshotStore SnapshotStore { get; init; } = SnapshotStore.Shared;
+
     public TimeSpan StartupTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
     public TimeSpan OperationTimeout { get; init; } = TimeSpan.FromSeconds(30);

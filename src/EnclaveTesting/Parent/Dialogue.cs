@@ -28,6 +28,21 @@ internal sealed class Dialogue
         }
     }
 
+    /// <summary>Takes over what another dialogue has.</summary>
+    public void Add(Dialogue other)
+    {
+        List<(bool FromEnclave, byte[] Bytes)> turns;
+        lock (other._lock)
+        {
+            turns = [.. other._turns.Select(turn => (turn.FromEnclave, turn.Bytes.ToArray()))];
+            // One that was too long stays so.
+            _size = other._size > Limit ? other._size : 0;
+        }
+
+        foreach ((bool fromEnclave, byte[] bytes) in turns)
+            Add(fromEnclave, bytes);
+    }
+
     public ParentRecording ToRecording()
     {
         lock (_lock)

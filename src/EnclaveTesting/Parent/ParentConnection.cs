@@ -62,6 +62,22 @@ public sealed class ParentConnection
         $"port {Port}, connection {Number}: {State}{(State == ParentConnectionState.Open ? " (" + _step + ")" : "")}, received {_peer.Received}, sent {_peer.Sent}"
         + (_failure is null ? "" : $": {_failure.Message}");
 
+    /// <summary>This connection as the clone of its enclave knows it: lost, in order if all that was expected had come.</summary>
+    internal ParentConnection ToLost()
+    {
+        var lost = new ParentConnection(_peer.ToRecord(), Number, AcceptedAt);
+        ParentConnectionState state = State;
+        bool isInOrder = state == ParentConnectionState.Refused || _satisfied.Task.IsCompletedSuccessfully;
+        lost.End(
+            isInOrder && state == ParentConnectionState.Open ? ParentConnectionState.Completed : isInOrder ? state : ParentConnectionState.Failed,
+            _failure ?? (isInOrder ? null : new ParentExpectationException("The enclave was cloned while the connection was open; its clone has lost it.")));
+        lost.Close();
+        return lost;
+    }
+
+    /// <summary>Whether the enclave sends no more here.</summary>
+    internal bool HasEnded => _peer.HasEnded;
+
     internal void Enter(string step) => _step = step;
 
     internal void Close() => _ended.TrySetResult();

@@ -22,6 +22,7 @@ public sealed class ParentInstance
     private MicroVm? _machine;
     private long _started;
     private int _openPorts;
+    private int _accepted;
 
     internal ParentInstance(ParentBuilder builder, Enclave enclave)
     {
@@ -108,15 +109,51 @@ public sealed class ParentInstance
 
     internal void Start(MicroVm machine)
     {
-        _machine = machine;
-        _started = Stopwatch.GetTimestamp();
+        Begin(machine);
         if (!_heartbeat.IsRefused)
-            Serve(machine, Heartbeat.Port, new VsockListenOptions(), AnswerHeartbeatAsync);
+            Serve(machine.Vsock.Listen(Heartbeat.Port));
         foreach (ParentPort port in _ports)
+            Serve(machine.Vsock.Listen(port.Number, new VsockListenOptions { DeferAccept = port.Refuses || port.NeverAnswers, ReceiveWindow = port.ReceiveWindow }));
+    }
+
+    /// <summary>Times are counted from here; the first call counts.</summary>
+    internal void Begin(MicroVm machine)
+    {
+        _machine = machine;
+        Interlocked.CompareExchange(ref _started, Stopwatch.GetTimestamp(), 0);
+    }
+
+    /// <summary>Takes a connection that no port has accepted; false if the parent does not have the port.</summary>
+    /// <param name="stream">The connection, to be disposed by its script.</param>
+    /// <param name="handled">Completes when the script is over.</param>
+    internal bool TryReceive(VsockStream stream, out Task handled)
+    {
+        bool known = FindHandler(stream.HostPort) is not null;
+        handled = known ? Receive(stream) : Task.CompletedTask;
+        return known;
+    }
+
+    /// <summary>Whether the scripts have seen what the enclave has done; while the machine stands still.</summary>
+    internal bool IsCaughtUp
+    {
+        get
         {
-            var options = new VsockListenOptions { DeferAccept = port.Refuses || port.NeverAnswers, ReceiveWindow = port.ReceiveWindow };
-            Serve(machine, port.Number, options, (peer, connection) => RunScriptAsync(port, peer, connection));
+            lock (_lock)
+                return _accepted == _listeners.Sum(listener => listener.Count) && _connections.TrueForAll(connection => connection.Ended.IsCompleted || !connection.HasEnded);
         }
+    }
+
+    /// <summary>What a clone's parent is to remember: connections that are under way are lost for it.</summary>
+    internal ParentMemory Remember() => new([.. Connections.Select(connection => connection.Ended.IsCompleted ? connection : connection.ToLost())], HeartbeatAt);
+
+    /// <summary>Remembers what the parent of another enclave, of which this one is a clone, did.</summary>
+    internal void Recall(ParentMemory memory)
+    {
+        lock (_lock)
+            _connections.AddRange(memory.Connections);
+        if (memory.HeartbeatAt is { } time)
+            _heartbeatSeen.TrySetResult(time);
+        Changed();
     }
 
     internal async Task<ParentConnection> WaitForConnectionAsync(uint port, CancellationToken cancellationToken)
@@ -161,20 +198,25 @@ public sealed class ParentInstance
         Changed();
     }
 
-    private void Serve(MicroVm machine, uint port, VsockListenOptions options, Func<ParentPeer, ParentConnection, Task> handle)
+    private void Serve(VsockListener listener)
     {
-        VsockListener listener = machine.Vsock.Listen(port, options);
         lock (_lock)
         {
             _listeners.Add(listener);
             _openPorts++;
-            _tasks.Add(Task.Run(() => AcceptAsync(listener, stream => new ParentPeer(stream, _forwards, machine.TimeOfDay), handle)));
+            _tasks.Add(Task.Run(() => AcceptAsync(listener)));
         }
     }
 
-    private async Task AcceptAsync(VsockListener listener, Func<VsockStream, ParentPeer> open, Func<ParentPeer, ParentConnection, Task> handle)
+    private Func<ParentPeer, ParentConnection, Task>? FindHandler(uint number)
     {
-        int number = 0;
+        if (number == Heartbeat.Port)
+            return _heartbeat.IsRefused ? null : AnswerHeartbeatAsync;
+        return _ports.FirstOrDefault(port => port.Number == number) is { } script ? (peer, connection) => RunScriptAsync(script, peer, connection) : null;
+    }
+
+    private async Task AcceptAsync(VsockListener listener)
+    {
         while (true)
         {
             VsockStream stream;
@@ -191,17 +233,28 @@ public sealed class ParentInstance
                 return;
             }
 
-            ParentPeer peer = open(stream);
-            var connection = new ParentConnection(peer, ++number, Stopwatch.GetElapsedTime(_started));
-            lock (_lock)
-            {
-                _connections.Add(connection);
-                _tasks.RemoveAll(task => task.IsCompletedSuccessfully);
-                _tasks.Add(Task.Run(() => RunAsync(stream, peer, connection, handle)));
-            }
-
-            Changed();
+            _ = Receive(stream, isAccepted: true);
         }
+    }
+
+    private Task Receive(VsockStream stream, bool isAccepted = false)
+    {
+        Func<ParentPeer, ParentConnection, Task> handle = FindHandler(stream.HostPort)!;
+        var peer = new ParentPeer(stream, _forwards, _machine!.TimeOfDay);
+        Task handled;
+        lock (_lock)
+        {
+            var connection = new ParentConnection(peer, _connections.Count(other => other.Port == stream.HostPort) + 1, Stopwatch.GetElapsedTime(_started));
+            _connections.Add(connection);
+            if (isAccepted)
+                _accepted++;
+            handled = Task.Run(() => RunAsync(stream, peer, connection, handle));
+            _tasks.RemoveAll(task => task.IsCompletedSuccessfully);
+            _tasks.Add(handled);
+        }
+
+        Changed();
+        return handled;
     }
 
     private async Task RunAsync(VsockStream stream, ParentPeer peer, ParentConnection connection, Func<ParentPeer, ParentConnection, Task> handle)

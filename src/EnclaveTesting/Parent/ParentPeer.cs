@@ -22,6 +22,14 @@ public sealed class ParentPeer
         _reader = new LineReader(stream, received => _dialogue.Add(fromEnclave: true, received));
     }
 
+    private ParentPeer(ParentPeer original)
+        : this(original._stream, original.Forwards, original.TimeOfDay)
+    {
+        _reader.Received.Add(original.Received);
+        Sent.Add(original.Sent);
+        _dialogue.Add(original._dialogue);
+    }
+
     /// <summary>The parent's port.</summary>
     public uint Port => _stream.HostPort;
 
@@ -31,6 +39,9 @@ public sealed class ParentPeer
     internal ForwardAllowList Forwards { get; }
 
     internal TimeProvider TimeOfDay { get; }
+
+    /// <summary>Whether the enclave sends no more, which the script may not have seen yet.</summary>
+    internal bool HasEnded => _stream.HasEnded;
 
     internal WriteFaults Faults { get; set; } = new();
 
@@ -118,6 +129,9 @@ public sealed class ParentPeer
         _writingEnded = true;
         _stream.Abort();
     }
+
+    /// <summary>What has passed so far, to be read only.</summary>
+    internal ParentPeer ToRecord() => new(this);
 
     private void EndWriting()
     {

@@ -9,6 +9,9 @@ public abstract class Wait
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
+    /// <summary>What is awaited, in words.</summary>
+    internal abstract string Description { get; }
+
     /// <summary>Whether the enclave may end while it is awaited.</summary>
     internal virtual bool ToleratesExit => false;
 
@@ -136,6 +139,8 @@ public abstract class Wait
 
     private sealed class SingleWait(string awaited, Func<Enclave, WaitEntry, CancellationToken, Task> run) : Wait
     {
+        internal override string Description => awaited;
+
         internal override async Task RunAsync(Enclave enclave, WaitReport report, CancellationToken cancellationToken)
         {
             WaitEntry entry = report.Add(awaited);
@@ -146,11 +151,13 @@ public abstract class Wait
 
     private sealed class ExitWait : Wait
     {
+        internal override string Description => "the enclave's end";
+
         internal override bool ToleratesExit => true;
 
         internal override async Task RunAsync(Enclave enclave, WaitReport report, CancellationToken cancellationToken)
         {
-            WaitEntry entry = report.Add("the enclave's end");
+            WaitEntry entry = report.Add(Description);
             await enclave.Exited.WaitAsync(cancellationToken).ConfigureAwait(false);
             entry.IsDone = true;
         }
@@ -158,6 +165,8 @@ public abstract class Wait
 
     private sealed class CombinedWait(Wait left, Wait right, bool all) : Wait
     {
+        internal override string Description => $"({left.Description} {(all ? "and" : "or")} {right.Description})";
+
         internal override bool ToleratesExit => all ? left.ToleratesExit && right.ToleratesExit : left.ToleratesExit || right.ToleratesExit;
 
         internal override async Task RunAsync(Enclave enclave, WaitReport report, CancellationToken cancellationToken)

@@ -79,6 +79,14 @@ public sealed class VsockCapture
         }
     }
 
+    /// <summary>Begins with the packets of another capture.</summary>
+    internal void TakeOver(VsockCapture other)
+    {
+        StateArchive archive = StateArchive.ToWrite();
+        other.Exchange(archive);
+        Exchange(StateArchive.ToRead("<memory>", 0, archive.Written));
+    }
+
     /// <summary>Gives a buffer for one packet, header and data; the machine's thread fills it and calls <see cref="Add"/>.</summary>
     internal Span<byte> Buffer(int length)
     {

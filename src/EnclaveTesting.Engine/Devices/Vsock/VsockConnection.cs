@@ -57,6 +57,9 @@ internal sealed class VsockConnection
     /// <summary>Whether an input that has ended did so because the enclave sends no more, whatever came after that.</summary>
     public bool EndedInOrder => _inputEnded || _failure is null;
 
+    /// <summary>Whether no more will come from the enclave.</summary>
+    public bool HasEnded => _inputEnded || State.Phase == VsockPhase.Closed;
+
     // ---- the host's side, any thread ----
 
     /// <summary>Notes that the host's program has taken bytes; tells the enclave when that is worth a packet.</summary>

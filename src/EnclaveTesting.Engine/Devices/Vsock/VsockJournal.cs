@@ -13,6 +13,7 @@ internal sealed class VsockJournal
     private readonly Dictionary<VsockKey, VsockJournalEntry> _open = [];
     private readonly List<VsockJournalEntry> _entries = [];
     private long _size;
+    private bool _sealed;
 
     /// <summary>The connections, oldest first.</summary>
     public IReadOnlyList<VsockJournalEntry> Entries => _entries;
@@ -20,9 +21,18 @@ internal sealed class VsockJournal
     /// <summary>Whether it has everything; else it is of no use.</summary>
     public bool IsComplete { get; private set; } = true;
 
+    /// <summary>From here on nothing is written down any more.</summary>
+    public void Seal()
+    {
+        _sealed = true;
+        _open.Clear();
+    }
+
     /// <summary>The enclave opened a connection to a port that the parent has.</summary>
     public void Opened(VsockKey key)
     {
+        if (_sealed || !IsComplete)
+            return;
         if (!Grow(1) || _entries.Count == MostConnections)
         {
             GiveUp();

@@ -33,6 +33,10 @@ internal sealed record VsockJournalEntry
         HostEnded = archive.Flag(HostEnded);
         IsOver = archive.Flag(IsOver);
         Turns = archive.List<(bool FromGuest, MemoryStream Bytes)>(Turns, mostTurns, turn =>
-            (archive.Flag(turn.FromGuest), new MemoryStream(archive.Array(turn.Bytes?.ToArray() ?? [], longest, "bytes"))));
+        {
+            bool fromGuest = archive.Flag(turn.FromGuest);
+            byte[] bytes = archive.Array(turn.Bytes?.ToArray() ?? [], longest, "bytes");
+            return (fromGuest, new MemoryStream(bytes, 0, bytes.Length, writable: false, publiclyVisible: true));
+        });
     }
 }

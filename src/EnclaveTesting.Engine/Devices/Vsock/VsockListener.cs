@@ -7,6 +7,7 @@ public sealed class VsockListener : IDisposable
 {
     private readonly VsockHost _host;
     private readonly Channel<VsockStream> _waiting;
+    private int _count;
 
     internal VsockListener(VsockHost host, uint port, VsockListenOptions options)
     {
@@ -45,7 +46,16 @@ public sealed class VsockListener : IDisposable
             stream.Abort();
     }
 
-    internal bool TryAdd(VsockStream stream) => _waiting.Writer.TryWrite(stream);
+    /// <summary>How many connections have come.</summary>
+    internal int Count => Volatile.Read(ref _count);
+
+    internal bool TryAdd(VsockStream stream)
+    {
+        bool added = _waiting.Writer.TryWrite(stream);
+        if (added)
+            Interlocked.Increment(ref _count);
+        return added;
+    }
 
     internal void Complete(Exception? failure) => _waiting.Writer.TryComplete(failure);
 }

@@ -45,6 +45,9 @@ public sealed class VsockStream : Stream
         set => throw new NotSupportedException("A connection has no position.");
     }
 
+    /// <summary>Whether the enclave sends no more, which the program may not have seen yet.</summary>
+    internal bool HasEnded => _connection.HasEnded;
+
     /// <summary>Answers a connection of a port that defers it; nothing elsewhere.</summary>
     public void Accept() => _connection.Accept();
 

@@ -1,0 +1,174 @@
+using System.Diagnostics;
+using EnclaveTesting.Engine.Accelerators;
+using EnclaveTesting.Engine.Devices.Vsock;
+using EnclaveTesting.Engine.Eif;
+using EnclaveTesting.Engine.Machine;
+using EnclaveTesting.Engine.Memory;
+using EnclaveTesting.Engine.State;
+
+namespace EnclaveTesting;
+
+/// <content>Boot once, clone in milliseconds.</content>
+public sealed partial class Enclave
+{
+    // A connection that the enclave has opened is given this long to end before it is lost to a clone.
+    private static readonly TimeSpan ShortWhile = TimeSpan.FromMilliseconds(100);
+
+    private static readonly TimeSpan LongestRehearsal = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// Makes another enclave of this one as it stands, running and ready: with its memory, of which both share what neither writes, its console and its
+    /// parent's records. Connections that are open are lost to the clone. Its time of day and its random instructions are its own, except in virtual time
+    /// or with a seed, where it goes on exactly as this one does.
+    /// </summary>
+    /// <returns>The clone, the caller's to dispose.</returns>
+    /// <exception cref="InvalidOperationException">The enclave does not run.</exception>
+    /// <exception cref="EnclaveTimeoutException">Its heartbeat is still being answered.</exception>
+    public async Task<Enclave> CloneAsync(CancellationToken cancellationToken = default)
+    {
+        using EnclaveSnapshot snapshot = await CaptureAsync(new VsockJournal(), OperationTimeout, cancellationToken).ConfigureAwait(false);
+        return await StartCloneAsync(snapshot, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Whether it went on from a saved boot.</summary>
+    internal bool WasRestored { get; private set; }
+
+    /// <summary>Keeps the enclave as it is, at a moment at which a clone can go on from there.</summary>
+    internal async Task<EnclaveSnapshot> CaptureAsync(VsockJournal journal, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        long begin = Stopwatch.GetTimestamp();
+        EnclaveRecord? record = null;
+        ParentMemory? memory = null;
+        bool answered = _script.HeartbeatBehaviour.IsAnswered;
+        while (true)
+        {
+            TimeSpan waited = Stopwatch.GetElapsedTime(begin);
+            MachineSnapshot? machine = await Machine.TryCaptureAsync(
+                vsock => !(answered && vsock.IsCalling(Heartbeat.Port)) && (waited > ShortWhile || (!vsock.IsCalling() && Parent.IsCaughtUp)),
+                _ =>
+                {
+                    journal.Seal();
+                    record = EnclaveRecord.Of(Console, journal, Capture);
+                    memory = Parent.Remember();
+                }).ConfigureAwait(false);
+            if (machine is not null)
+                return new EnclaveSnapshot(machine, record!) { Parent = memory };
+            if (waited > patience)
+                throw new EnclaveTimeoutException($"the end of {Name}'s heartbeat", patience, Console.Log.Tail());
+            await Task.Delay(1, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Makes a running enclave of one that was kept.</summary>
+    internal async Task<Enclave> StartCloneAsync(EnclaveSnapshot snapshot, CancellationToken cancellationToken)
+    {
+        var clone = new Enclave(_options, _script, snapshot);
+        await clone.StartAsync(cancellationToken).ConfigureAwait(false);
+        return clone;
+    }
+
+    private async Task<SnapshotStore.Turn> FindSavedAsync(EifImage image, BootProgress progress, CancellationToken cancellationToken)
+    {
+        progress.Doing("looking for a saved boot, or waiting for one that goes on elsewhere");
+        Accelerator accelerator = AcceleratorChoice.Resolve(_options.Accelerator, _options.Time).Accelerator.Kind;
+        string key = await Task.Run(() => SnapshotKey.Of(image, _options, _script, accelerator), cancellationToken).ConfigureAwait(false);
+        return await _options.SnapshotStore.AcquireAsync(key, Capture is not null, _options.StartupTimeout, _log, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>The saved machine, with all that its boot has left here; null if the enclave has to boot.</summary>
+    private async Task<MicroVm?> TryRestoreAsync(SnapshotStore.Turn turn, BootProgress progress, CancellationToken cancellationToken)
+    {
+        if (turn.Found is { } found)
+        {
+            progress.Doing("going on from a saved boot");
+            MachineDescription saved = found.Machine.Description;
+            _lease = await EnclaveCapacity.Shared.AcquireAsync(saved.Cpus, EnclaveCapacity.MemoryOfClone(saved.MemoryBytes), cancellationToken).ConfigureAwait(false);
+            if (await TryRestoreAsync(found, cancellationToken).ConfigureAwait(false) is { } machine)
+            {
+                turn.Dispose();
+                return machine;
+            }
+
+            _lease.Dispose();
+            turn.Reject();
+        }
+
+        _journal = turn.MaySave ? new VsockJournal() : null;
+        return null;
+    }
+
+    private async Task<MicroVm?> TryRestoreAsync(EnclaveSnapshot found, CancellationToken cancellationToken)
+    {
+        MicroVm? machine = null;
+        string? problem;
+        try
+        {
+            machine = await Task.Run(() => MicroVm.Restore(found.Machine, MachineOptions()), cancellationToken).ConfigureAwait(false);
+            Parent.Begin(machine);
+            problem = await ParentRehearsal.RunAsync(Parent, found.Record.Journal, Shorter(_options.StartupTimeout, LongestRehearsal), cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is StateFormatException or ArgumentException or GuestMemoryException or AcceleratorUnavailableException or ObjectDisposedException)
+        {
+            problem = exception.Message;
+        }
+        catch
+        {
+            if (machine is not null)
+                await machine.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+
+        if (problem is null)
+        {
+            WasRestored = true;
+            Recall(found.Record);
+            return machine;
+        }
+
+        SnapshotLog.Rejected(_log, Name, problem);
+        if (machine is not null)
+            await machine.DisposeAsync().ConfigureAwait(false);
+        // What the scripts have done so far was for nothing.
+        await Parent.StopAsync().ConfigureAwait(false);
+        Parent = new ParentInstance(_script, this);
+        Console.Restore([], -1);
+        return null;
+    }
+
+    private async Task<MicroVm> CloneMachineAsync(EnclaveSnapshot original, CancellationToken cancellationToken)
+    {
+        long memory = EnclaveCapacity.MemoryOfClone(original.Machine.Description.MemoryBytes);
+        _lease = await EnclaveCapacity.Shared.AcquireAsync(0, memory, cancellationToken).ConfigureAwait(false);
+        MicroVm machine = await Task.Run(() => MicroVm.Restore(original.Machine, MachineOptions()), cancellationToken).ConfigureAwait(false);
+        Parent.Begin(machine);
+        Parent.Recall(original.Parent!);
+        Recall(original.Record);
+        _original = null;
+        return machine;
+    }
+
+    private void Recall(EnclaveRecord record)
+    {
+        Console.Restore(record.Console, record.BootEnd);
+        if (record.Capture is { } packets)
+            Capture?.TakeOver(packets);
+    }
+
+    private async Task SaveAsync(BootProgress progress, SnapshotStore.Turn turn, CancellationToken cancellationToken)
+    {
+        await WaitUntilReadyAsync(_options.SnapshotAfter!, progress, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (!_journal!.IsComplete)
+                SnapshotLog.NotCaptured(_log, Name, "it has said more to its parent than can be kept.");
+            else
+                turn.Save(await CaptureAsync(_journal, _options.StartupTimeout, cancellationToken).ConfigureAwait(false));
+        }
+        catch (Exception exception) when (exception is InvalidOperationException or NotSupportedException or GuestMemoryException or IOException or EnclaveTimeoutException)
+        {
+            SnapshotLog.NotCaptured(_log, Name, exception.Message);
+        }
+    }
+
+    private static TimeSpan Shorter(TimeSpan one, TimeSpan other) => one < other ? one : other;
+}

@@ -1,0 +1,156 @@
+using EnclaveTesting.Engine.Accelerators;
+using EnclaveTesting.Engine.Devices.Vsock;
+using EnclaveTesting.Engine.Machine;
+using EnclaveTesting.Tests.Lifecycle;
+
+namespace EnclaveTesting.Tests.Cloning;
+
+public class CloneTests
+{
+    [Fact]
+    public async Task A_clone_is_ready_and_knows_what_its_original_knew()
+    {
+        await using Enclave original = await Guest.StartHelloAsync(builder => builder.WithCapture());
+        await original.CommandAsync("console before");
+        await using Enclave clone = await original.CloneAsync();
+        await original.CommandAsync("console only the original");
+        await clone.CommandAsync("console only the clone");
+
+        clone.State.Should().Be(EnclaveState.Running);
+        clone.Parent.HasHeartbeat.Should().BeTrue();
+        clone.Parent.ConnectionsTo(9001).Should().ContainSingle().Which.Received.Should().Equal("ready\n"u8.ToArray());
+        await clone.Parent.VerifyAllAsync();
+        clone.Measurements.Should().Be(original.Measurements);
+        clone.Console.BootLog.Text.Should().Be(original.Console.BootLog.Text).And.NotBeEmpty();
+        clone.Console.ApplicationLog.Text.Should().Contain("before\n").And.Contain("only the clone\n").And.NotContain("only the original");
+        original.Console.All.Text.Should().NotContain("only the clone");
+        clone.Capture!.PacketCount.Should().BeGreaterThan(5, "the boot's packets are its own, too");
+    }
+
+    [Fact]
+    public async Task Clones_end_each_for_itself()
+    {
+        await using Enclave original = await Guest.StartHelloAsync();
+        Enclave first = await original.CloneAsync();
+        await using Enclave second = await first.CloneAsync();
+
+        await using (EnclaveConnection lines = await first.ConnectAsync(5001))
+            await lines.SendLineAsync("exit");
+        (await first.WaitForExitAsync()).Reason.Should().Be(VmExitReason.Reboot);
+        await first.DisposeAsync();
+        (await second.CommandAsync("ping")).Should().Be("pong");
+        (await second.StopAsync()).Reason.Should().Be(VmExitReason.Stopped);
+        (await original.CommandAsync("ping")).Should().Be("pong");
+        await original.Invoking(stopped => second.CloneAsync()).Should().ThrowAsync<InvalidOperationException>();
+    }
+
+    [Fact]
+    public async Task A_clone_made_in_the_midst_of_the_heartbeat_has_its_answer()
+    {
+        await using Enclave original = await Guest.StartHelloAsync(builder => builder
+            .WithParent(parent => parent.Heartbeat(Heartbeat.Late(TimeSpan.FromMilliseconds(300)))).WaitFor(Wait.ForHeartbeat()));
+
+        await using Enclave clone = await original.CloneAsync();
+
+        await clone.Parent.WaitForConnectionAsync(9001);
+        (await clone.CommandAsync("ping")).Should().Be("pong");
+    }
+
+    [Fact]
+    public async Task Connections_that_are_open_are_lost_to_the_clone_and_recorded_so()
+    {
+        await using Enclave original = await Guest.StartHelloAsync(builder => builder.WithParent(parent => parent.Port(7000).ExpectLine("hello from enclave").ExpectLine("never")));
+        await using EnclaveConnection lines = await original.ConnectAsync(5001);
+        await lines.SendLineAsync("connect 7000");
+        while (original.Parent.ConnectionsTo(7000) is not [{ ReceivedCount: > 0 }])
+            await Task.Yield();
+
+        await using Enclave clone = await original.CloneAsync();
+
+        ParentConnection lost = clone.Parent.ConnectionsTo(7000).Should().ContainSingle().Which;
+        lost.State.Should().Be(ParentConnectionState.Failed);
+        lost.Received.Should().Equal("hello from enclave\n"u8.ToArray());
+        lost.Failure!.Message.Should().Contain("cloned");
+        original.Parent.ConnectionsTo(7000)[0].State.Should().Be(ParentConnectionState.Open);
+    }
+
+    [Fact]
+    public async Task Clones_run_their_parent_s_scripts()
+    {
+        await using Enclave original = await Guest.StartHelloAsync(builder => builder.WithParent(parent => parent.Port(7000).ExpectLine("hello from enclave").ReplyLine("hello from the parent")));
+        await using Enclave clone = await original.CloneAsync();
+
+        (await clone.CommandAsync("connect 7000")).Should().Be("ok");
+
+        await clone.Console.WaitForLineAsync("hello from the parent");
+        await clone.Parent.VerifyAllAsync();
+        original.Parent.ConnectionsTo(7000).Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task Hooks_before_the_start_run_for_clones_and_those_after_it_do_not()
+    {
+        int before = 0, after = 0;
+        await using Enclave original = await Guest.StartHelloAsync(builder => builder
+            .BeforeStart((_, _) => Task.FromResult(++before))
+            .AfterStart((_, _) => Task.FromResult(++after)));
+        await using Enclave clone = await original.CloneAsync();
+
+        (before, after).Should().Be((2, 1));
+    }
+
+    [Fact]
+    public async Task In_virtual_time_clones_of_linux_say_the_same()
+    {
+        await using Enclave original = await LinuxEnclave.StartAsync(builder => builder.WithTime(MachineTime.Virtual).WithSeed(11).WithMemory(128));
+        using EnclaveSnapshot snapshot = await original.CaptureAsync(new VsockJournal(), TimeSpan.FromMinutes(1), CancellationToken.None);
+        await using Enclave one = await original.StartCloneAsync(snapshot, CancellationToken.None);
+        await using Enclave other = await original.StartCloneAsync(snapshot, CancellationToken.None);
+        List<string> ones = [], others = [];
+        foreach (string command in (string[])["echo the same", "console a line", "env GREETING", "cmdline"])
+        {
+            ones.Add(await one.CommandAsync(command));
+            others.Add(await other.CommandAsync(command));
+        }
+
+        others.Should().Equal(ones);
+        other.Console.Log.GetRawBytes().Should().Equal(one.Console.Log.GetRawBytes());
+    }
+
+    [Fact]
+    public async Task Cloning_and_disposing_leaves_nothing_behind()
+    {
+        int cycles = int.TryParse(Environment.GetEnvironmentVariable("ENCLAVE_TEST_CLONES"), out int wanted) ? wanted : 30;
+        await using Enclave original = await Guest.StartHelloAsync(builder => builder.WithAccelerator(Accelerator.Software));
+        async Task CycleAsync(int count)
+        {
+            for (int i = 0; i < count; i++)
+            {
+                await using Enclave clone = await original.CloneAsync();
+                (await clone.CommandAsync($"echo {i}")).Should().Be($"{i}");
+            }
+        }
+
+        await CycleAsync(10);
+        int before = MemoryFiles();
+        long memory = GC.GetTotalMemory(forceFullCollection: true);
+        await CycleAsync(cycles);
+
+        MemoryFiles().Should().BeLessThanOrEqualTo(before + TestsSideBySide);
+        GC.GetTotalMemory(forceFullCollection: true).Should().BeLessThan(memory + (16 << 20));
+    }
+
+    private const int TestsSideBySide = 10;
+
+    private static int MemoryFiles() => !OperatingSystem.IsLinux() ? 0 : Directory.EnumerateFileSystemEntries("/proc/self/fd").Count(descriptor =>
+    {
+        try
+        {
+            return File.ResolveLinkTarget(descriptor, returnFinalTarget: false)?.Name.Contains("enclave memory", StringComparison.Ordinal) == true;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    });
+}

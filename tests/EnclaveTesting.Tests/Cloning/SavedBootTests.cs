@@ -1,0 +1,233 @@
+using EnclaveTesting.Engine.Devices.Vsock;
+using EnclaveTesting.Engine.State;
+using EnclaveTesting.Tests.Lifecycle;
+using Microsoft.Extensions.Logging;
+
+namespace EnclaveTesting.Tests.Cloning;
+
+/// <summary><see cref="EnclaveBuilder.WithSnapshot"/>: who boots, who goes on from a saved boot, and that nobody can tell.</summary>
+public sealed class SavedBootTests : IDisposable
+{
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("enclave-cache-");
+    private readonly Warnings _warnings = new();
+
+    public void Dispose() => _directory.Delete(recursive: true);
+
+    [Fact]
+    public async Task A_saved_boot_looks_as_the_boot_did()
+    {
+        SnapshotStore thisProcess = Store(), another = Store();
+        int handled = 0;
+        EnclaveBuilder builder = Hello(parent => parent.Port(9001).Handle(async (peer, token) =>
+        {
+            (await peer.ReadToEndAsync(token)).Should().Equal("ready\n"u8.ToArray());
+            handled++;
+        })).WithCapture().WithSnapshot(After.Heartbeat.And(Wait.ForParentPort(9001)));
+        List<(bool Restored, string BootLog, string Connections, int Packets)> seen = [];
+        foreach (SnapshotStore store in (SnapshotStore[])[thisProcess, thisProcess, another])
+        {
+            await using Enclave enclave = await StartAsync(builder, store);
+            await enclave.Parent.VerifyAllAsync();
+            await Task.WhenAll(enclave.Parent.Connections.Select(connection => connection.Ended));
+            seen.Add((enclave.WasRestored, enclave.Console.BootLog.Text, string.Join('\n', enclave.Parent.Connections.OrderBy(connection => connection.Port)), enclave.Capture!.PacketCount));
+            (await enclave.CommandAsync("echo alive")).Should().Be("alive");
+        }
+
+        seen.Select(run => run.Restored).Should().Equal(false, true, true);
+        seen.Select(run => run.BootLog).Distinct().Should().ContainSingle().Which.Should().Contain("hello: enclave guest starting");
+        seen.Select(run => run.Connections).Distinct().Should().ContainSingle();
+        seen[1].Packets.Should().Be(seen[2].Packets).And.BeGreaterThan(5);
+        handled.Should().Be(3, "the parent's handler sees every boot");
+        _warnings.Texts.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task After_the_heartbeat_the_application_starts_as_ever()
+    {
+        SnapshotStore store = Store();
+        EnclaveBuilder builder = LinuxEnclave.Builder().WithLogger(_warnings).WithSnapshot(After.Heartbeat);
+        await using Enclave booted = await StartAsync(builder, store);
+        await using Enclave restored = await StartAsync(builder, store);
+
+        restored.WasRestored.Should().BeTrue(string.Join('\n', _warnings.Texts));
+        (await restored.CommandAsync("env GREETING")).Should().Be("hello");
+        await restored.Parent.VerifyAllAsync();
+        restored.Parent.ConnectionsTo(9001).Should().ContainSingle();
+        restored.Console.BootLog.Text.Should().Be(booted.Console.BootLog.Text);
+    }
+
+    [Fact]
+    public async Task A_parent_that_says_something_else_boots_its_enclave()
+    {
+        SnapshotStore store = Store();
+        EnclaveBuilder Saying(string text) => Hello(parent => parent.Port(9001).Expect("ready\n").Port(7000).Handle(async (peer, token) =>
+        {
+            await peer.ReadLineAsync(token);
+            await peer.WriteLineAsync(text, token);
+        })).WithSnapshot(Wait.Until("the enclave has asked", async (enclave, _) =>
+        {
+            await enclave.Parent.WaitForConnectionAsync(9001);
+            await enclave.CommandAsync("connect 7000");
+        }));
+        await using Enclave first = await StartAsync(Saying("one"), store);
+        await using Enclave same = await StartAsync(Saying("one"), store);
+        await using Enclave other = await StartAsync(Saying("two"), store);
+
+        first.WasRestored.Should().BeFalse();
+        same.WasRestored.Should().BeTrue(string.Join('\n', _warnings.Texts));
+        other.WasRestored.Should().BeFalse();
+        same.Console.ApplicationLog.Text.Should().Contain("one\n");
+        other.Parent.ConnectionsTo(7000).Should().ContainSingle().Which.Sent.Should().Equal("two\n"u8.ToArray());
+        other.Console.ApplicationLog.Text.Should().Contain("two\n").And.NotContain("one\n");
+        _warnings.Texts.Should().ContainSingle().Which.Should().Contain("no longer answers \"one");
+    }
+
+    [Fact]
+    public async Task Other_options_are_another_boot()
+    {
+        SnapshotStore store = Store();
+        EnclaveBuilder builder = Hello(parent => parent.Port(9001).Expect("ready\n")).WithSnapshot(After.Heartbeat);
+        await using Enclave first = await StartAsync(builder, store);
+
+        foreach (EnclaveBuilder changed in (EnclaveBuilder[])[builder.WithMemory(16), builder.WithCid(17), builder.WithCommandLine("more"), builder.WithoutNsm(),
+            builder.WithSeed(1), builder.WithEnvironment("A", "B"), builder.WithImage(Guest.Image("hello64")), builder.WithSnapshot(Wait.ForParentPort(9001))])
+        {
+            await using Enclave enclave = await StartAsync(changed, store);
+            enclave.WasRestored.Should().BeFalse();
+        }
+
+        await using Enclave again = await StartAsync(builder, store);
+        again.WasRestored.Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task A_damaged_file_is_a_warning_and_a_boot()
+    {
+        EnclaveBuilder builder = Hello(parent => parent.Port(9001).Expect("ready\n")).WithSnapshot(After.Heartbeat);
+        await using (await StartAsync(builder, Store()))
+        {
+        }
+
+        FileInfo file = new SnapshotCache(_directory.FullName).List().Should().ContainSingle().Which;
+        byte[] bytes = File.ReadAllBytes(file.FullName);
+        bytes[bytes.Length / 2] ^= 1;
+        File.WriteAllBytes(file.FullName, bytes);
+
+        await using Enclave enclave = await StartAsync(builder, Store());
+        enclave.WasRestored.Should().BeFalse();
+        (await enclave.CommandAsync("ping")).Should().Be("pong");
+        _warnings.Texts.Should().ContainSingle().Which.Should().Contain(file.FullName).And.Contain("damaged");
+        await using Enclave mended = await StartAsync(builder, Store());
+        mended.WasRestored.Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task A_directory_that_cannot_be_written_is_a_warning_and_the_process_s_own_memory_is_used()
+    {
+        string blocked = Path.Combine(_directory.FullName, "file");
+        File.WriteAllText(blocked, "");
+        var store = new SnapshotStore(() => new SnapshotCache(Path.Combine(blocked, "cache")));
+        EnclaveBuilder builder = Hello(parent => parent.Port(9001).Expect("ready\n")).WithSnapshot(After.Heartbeat);
+        await using Enclave first = await StartAsync(builder, store);
+        await using Enclave second = await StartAsync(builder, store);
+
+        (first.WasRestored, second.WasRestored).Should().Be((false, true));
+        _warnings.Texts.Should().NotBeEmpty().And.OnlyContain(text => text.Contains(blocked));
+    }
+
+    [Fact]
+    public async Task Of_many_who_want_the_same_one_boots()
+    {
+        EnclaveBuilder builder = Hello(parent => parent.Port(9001).Expect("ready\n")).WithSnapshot(After.Heartbeat);
+        SnapshotStore one = Store(), other = Store();
+        Enclave[] enclaves = await Task.WhenAll(Enumerable.Range(0, 6).Select(i => Task.Run(() => StartAsync(builder, i % 2 == 0 ? one : other))));
+        try
+        {
+            enclaves.Count(enclave => !enclave.WasRestored).Should().Be(1, string.Join('\n', _warnings.Texts));
+            foreach (Enclave enclave in enclaves)
+                (await enclave.CommandAsync("ping")).Should().Be("pong");
+        }
+        finally
+        {
+            foreach (Enclave enclave in enclaves)
+                await enclave.DisposeAsync();
+        }
+
+        _directory.GetFiles().Should().ContainSingle("locks and unfinished files are gone");
+    }
+
+    [Fact]
+    public async Task The_longest_unused_go_when_there_are_too_many()
+    {
+        await using Enclave enclave = await Guest.StartHelloAsync();
+        using EnclaveSnapshot snapshot = await enclave.CaptureAsync(new VsockJournal(), TimeSpan.FromMinutes(1), CancellationToken.None);
+        var cache = new SnapshotCache(_directory.FullName);
+        cache.Save("one", snapshot.Machine);
+        long size = cache.List()[0].Length;
+        var small = new SnapshotCache(_directory.FullName, size * 5 / 2);
+        File.SetLastWriteTimeUtc(cache.List()[0].FullName, DateTime.UtcNow.AddHours(-2));
+        small.Save("two", snapshot.Machine);
+        File.SetLastWriteTimeUtc(Path.Combine(_directory.FullName, "two.machine"), DateTime.UtcNow.AddHours(-1));
+        small.Load("one")!.Dispose();
+        small.Save("three", snapshot.Machine);
+
+        small.List().Select(file => file.Name).Should().BeEquivalentTo("one.machine", "three.machine");
+        small.Clear().Should().BeGreaterThan(size);
+        small.List().Should().BeEmpty();
+    }
+
+    [Fact]
+    public void An_enclave_that_has_ended_cannot_be_saved() =>
+        Guest.Of("hello").WithSnapshot(Wait.ForExit()).Invoking(builder => builder.Build()).Should().Throw<EnclaveConfigurationException>();
+
+    private static async Task<Enclave> StartAsync(EnclaveBuilder builder, SnapshotStore store)
+    {
+        Enclave enclave = builder.WithSnapshotStore(store).Build();
+        await enclave.StartAsync();
+        return enclave;
+    }
+
+    private EnclaveBuilder Hello(Action<ParentBuilder> parent) =>
+        Guest.Of("hello").WithLogger(_warnings).WithParent(parent).WaitFor(Wait.ForHeartbeat().And(Wait.ForParentPort(9001)));
+
+    // As another process would have it.
+    private SnapshotStore Store() => new(() => new SnapshotCache(_directory.FullName));
+
+    private sealed class Warnings : ILoggerFactory, ILogger
+    {
+        private readonly Lock _lock = new();
+        private readonly List<string> _texts = [];
+
+        public IReadOnlyList<string> Texts
+        {
+            get
+            {
+                lock (_lock)
+                    return [.. _texts];
+            }
+        }
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public void AddProvider(ILoggerProvider provider)
+        {
+        }
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (!IsEnabled(logLevel))
+                return;
+            lock (_lock)
+                _texts.Add(formatter(state, exception));
+        }
+
+        public void Dispose()
+        {
+        }
+    }
+}
