@@ -32,7 +32,7 @@ internal sealed unsafe class CaseBuilder
         instruction.Code = code;
         OpCodeInfo info = code.ToOpCode();
         bool special = code.FlowControl() != FlowControl.Next || info.IsStackInstruction || info.IsSaveRestore || info.CanUseRepPrefix
-            || IsApproximate(code.Mnemonic()) || instruction.RflagsUndefined != 0
+            || IsApproximate(code.Mnemonic()) || IsDotProduct(code.Mnemonic()) || instruction.RflagsUndefined != 0
             || info.Op0Kind is OpCodeOperandKind.seg_rSI or OpCodeOperandKind.es_rDI or OpCodeOperandKind.mem_offs or OpCodeOperandKind.seg_rDI
             || Enumerable.Range(0, info.OpCount).Any(i => info.GetOpKind(i).ToString().StartsWith("mem_vsib", StringComparison.Ordinal));
         string name = code.Mnemonic().ToString();
@@ -90,7 +90,7 @@ internal sealed unsafe class CaseBuilder
             Code code = _random.Pick(plain);
             Instruction instruction = _filler.Fill(code, registers, !memory && _random.Chance(40));
             // The addressing registers have one value in a case: only one instruction can have them.
-            if ((memory && _filler.HasMemory) || !Prepare(ref instruction, registers, data, result) || instruction.RflagsUndefined != 0)
+            if ((memory && _filler.HasMemory) || !Prepare(ref instruction, registers, data, result) || Undefined(instruction) != 0)
                 return false;
             memory |= _filler.HasMemory;
             if (!_encoder.TryEncode(instruction, at, out uint length, out _))
@@ -261,7 +261,7 @@ internal sealed unsafe class CaseBuilder
 
     private static void Leave(in Instruction instruction, RegisterImage* registers, TestCase result)
     {
-        RflagsBits undefined = instruction.RflagsUndefined;
+        RflagsBits undefined = Undefined(instruction);
         ulong open = 0;
         if ((undefined & RflagsBits.CF) != 0)
             open |= 1;
@@ -281,7 +281,8 @@ internal sealed unsafe class CaseBuilder
         {
             if (mnemonic.ToString().StartsWith('F'))
             {
-                result.X87Tolerance = 2;
+                // A result may be off by one in the last place when rounding to nearest, by one and a half otherwise (SDM vol. 1, 8.3.10).
+                result.X87Tolerance = (registers->X87Control & 0xC00) == 0 ? 1 : 2;
                 // Inexact and C1 follow from the approximation.
                 result.X87Status &= 0xFDDF;
             }
@@ -293,8 +294,19 @@ internal sealed unsafe class CaseBuilder
 
         if (mnemonic.ToString().StartsWith('F'))
             result.X87Status &= (ushort)~OpenConditions(instruction);
-        _ = registers;
+        if (IsDotProduct(mnemonic))
+            result.AnyNanVector = instruction.Op0Register.GetNumber();
     }
+
+    // Iced takes a count that is a multiple of the rotated bits for no rotation; the manual leaves OF open for every count but 0 and 1.
+    private static RflagsBits Undefined(in Instruction instruction)
+    {
+        bool rotates = instruction.Mnemonic is Mnemonic.Rcl or Mnemonic.Rcr && instruction.Op1Kind == OpKind.Immediate8 && (instruction.Immediate8 & 31) > 1;
+        return rotates ? instruction.RflagsUndefined | RflagsBits.OF : instruction.RflagsUndefined;
+    }
+
+    // In which order the products are added is left open: of several NaNs any may be the result.
+    private static bool IsDotProduct(Mnemonic mnemonic) => mnemonic is Mnemonic.Dpps or Mnemonic.Dppd or Mnemonic.Vdpps or Mnemonic.Vdppd;
 
     // C0, C2 and C3 are left open by all but comparisons, remainders, angles and the state instructions (SDM vol. 2, each instruction's "FPU flags affected").
     private static int OpenConditions(in Instruction instruction) => instruction.Mnemonic switch

@@ -16,6 +16,17 @@ internal static class CodeLayout
     public const ulong HostStack = Base + 0x3000;
     public const ulong HostMxcsr = Base + 0x3008;
 
+    /// <summary>The signals blocked while a case runs, and those that were before.</summary>
+    public const ulong Blocked = Base + 0x3010;
+    public const ulong Unblocked = Base + 0x3018;
+
+    /// <summary>The signal a case ended with.</summary>
+    public const ulong Signal = Base + 0x3020;
+
+    /// <summary>The handler of faults, and by signal the handlers for all that it leaves to others.</summary>
+    public const ulong FaultHandler = Base + 0x4000;
+    public const ulong OldHandlers = Base + 0x5000;
+
     /// <summary>Slots for the code of the cases.</summary>
     public const ulong Code = Base + 0x1_0000;
     public const int SlotSize = 128;

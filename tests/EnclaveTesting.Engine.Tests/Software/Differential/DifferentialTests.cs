@@ -16,7 +16,6 @@ public sealed unsafe class DifferentialTests(ITestOutputHelper output)
     private const int DefaultCases = 200_000;
     private const int SequencePercent = 15;
     private const int Reported = 40;
-    private const string TracePath = "/tmp/differential-last.txt";
 
     [HostOnlyFact]
     public void Computes_what_the_host_computes()
@@ -36,7 +35,6 @@ public sealed unsafe class DifferentialTests(ITestOutputHelper output)
         var test = new TestCase();
         var failures = new Dictionary<string, (int Count, string Text)>();
         var tried = new Dictionary<Code, int>();
-        bool trace = Setting("ENCLAVE_DIFFERENTIAL_TRACE", 0) != 0;
         RegisterImage actual = default;
         int slot = 0;
         for (long i = 0; i < cases; i++)
@@ -61,11 +59,10 @@ public sealed unsafe class DifferentialTests(ITestOutputHelper output)
             native.SetCode(address, test.Code);
             software.SetCode(address, test.Code);
             NativeProcessor.Data.CopyTo(software.Data);
-            if (trace)
-                File.WriteAllText(TracePath, test.ToString());
-            NativeProcessor.Run(address);
-            string? difference = software.Run(address, NativeProcessor.Input, &actual)
-                ? StateComparer.Compare(test, NativeProcessor.Output, &actual, NativeProcessor.Data, software.Data)
+            int signal = NativeProcessor.Run(address);
+            bool ended = software.Run(address, NativeProcessor.Input, &actual);
+            string? difference = signal != 0 ? $"the host raised signal {signal}"
+                : ended ? StateComparer.Compare(test, NativeProcessor.Output, &actual, NativeProcessor.Data, software.Data)
                 : $"did not get to the end: RIP {actual.Target:X}, {software.Unimplemented ?? "a fault"}";
             if (difference == null)
                 continue;
@@ -83,6 +80,27 @@ public sealed unsafe class DifferentialTests(ITestOutputHelper output)
         if (cases >= DefaultCases)
             codes.Except(tried.Keys).Should().BeEmpty("every instruction can be made into a case");
         InstructionSet.Table.Count.Should().BeGreaterThan(codes.Length);
+    }
+
+    [HostOnlyFact]
+    public void A_case_that_faults_on_the_host_ends_with_its_signal_and_leaves_the_host_alone()
+    {
+        using var native = new NativeProcessor();
+        RandomState.Fill(new TestRandom(1), NativeProcessor.Input);
+        NativeProcessor.Input->Gpr[0] = 0;
+        byte[] load = [0x48, 0x8B, 0x00], undefined = [0x0F, 0x0B], divide = [0x48, 0xF7, 0xF0], nothing = [0x90];
+        int[] signals = [.. new[] { load, undefined, divide, nothing }.Select((code, i) => Signal(native, code, i))];
+
+        signals.Should().Equal(11, 4, 8, 0);
+        string? managed = null;
+        FluentActions.Invoking(() => managed!.Length).Should().Throw<NullReferenceException>("faults of the runtime's stay the runtime's");
+
+        static int Signal(NativeProcessor native, byte[] code, int slot)
+        {
+            ulong address = CodeLayout.Code + (ulong)(slot * CodeLayout.SlotSize);
+            native.SetCode(address, code);
+            return NativeProcessor.Run(address);
+        }
     }
 
     private static long Setting(string name, long otherwise)

@@ -6,7 +6,9 @@ namespace EnclaveTesting.Engine.Tests.Software.Differential;
 
 /// <summary>
 /// The host's processor: a stub of machine code saves what the ABI asks for, loads all registers of the case, jumps to its code, which jumps
-/// back to the stub's second half; that stores all registers. Code must not fault: nothing catches signals.
+/// back to the stub's second half; that stores all registers. While registers are the case's, the thread takes no signal that others send it
+/// (the runtime's own among them): its handler would run on the case's stack. A fault of the case is a signal too; <see cref="NativeFaults"/>
+/// ends the case then.
 /// </summary>
 internal sealed unsafe partial class NativeProcessor : IDisposable
 {
@@ -15,14 +17,19 @@ internal sealed unsafe partial class NativeProcessor : IDisposable
 
     private static readonly AssemblerRegister64[] Registers = [rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15];
 
+    private const int SetSignalMask = 14, Replace = 2, SignalSetSize = 8;
+
     private readonly ulong _return;
+    private readonly NativeFaults _faults;
 
     public NativeProcessor()
     {
         nint mapped = Map((nint)CodeLayout.Base, CodeLayout.TotalSize, ReadWriteExecute, PrivateAnonymousFixed, -1, 0);
         if (mapped != (nint)CodeLayout.Base)
             throw new InvalidOperationException($"mmap at {CodeLayout.Base:x} failed: errno {Marshal.GetLastPInvokeError()}.");
-        WriteStub(out _return);
+        BitConverter.TryWriteBytes(new Span<byte>((void*)CodeLayout.Blocked, SignalSetSize), ~NativeFaults.Signals);
+        WriteStub(out _return, out ulong abandon);
+        _faults = new NativeFaults(abandon);
     }
 
     /// <summary>The registers the next case starts with.</summary>
@@ -44,16 +51,22 @@ internal sealed unsafe partial class NativeProcessor : IDisposable
         BitConverter.TryWriteBytes(target[(code.Length + 1)..], distance);
     }
 
-    /// <summary>Runs the case.</summary>
-    public static void Run(ulong address)
+    /// <summary>Runs the case; the number of the signal it ended with, or 0.</summary>
+    public static int Run(ulong address)
     {
         Input->Target = address;
+        *(int*)CodeLayout.Signal = 0;
         ((delegate* unmanaged<void>)CodeLayout.Stub)();
+        return *(int*)CodeLayout.Signal;
     }
 
-    public void Dispose() => _ = Unmap((nint)CodeLayout.Base, CodeLayout.TotalSize);
+    public void Dispose()
+    {
+        _faults.Dispose();
+        _ = Unmap((nint)CodeLayout.Base, CodeLayout.TotalSize);
+    }
 
-    private static void WriteStub(out ulong returnAddress)
+    private static void WriteStub(out ulong returnAddress, out ulong abandonAddress)
     {
         var assembler = new Assembler(64);
         assembler.push(rbx);
@@ -62,6 +75,7 @@ internal sealed unsafe partial class NativeProcessor : IDisposable
         assembler.push(r13);
         assembler.push(r14);
         assembler.push(r15);
+        ChangeSignals(assembler, CodeLayout.Blocked, CodeLayout.Unblocked);
         assembler.mov(__qword_ptr[CodeLayout.HostStack], rsp);
         assembler.stmxcsr(__dword_ptr[CodeLayout.HostMxcsr]);
         assembler.mov(eax, 7);
@@ -84,9 +98,12 @@ internal sealed unsafe partial class NativeProcessor : IDisposable
         assembler.mov(eax, 7);
         assembler.xor(edx, edx);
         assembler.xsave64(__[CodeLayout.Output + RegisterImage.ExtendedOffset]);
+        Label abandon = assembler.CreateLabel();
+        assembler.Label(ref abandon);
         assembler.fninit();
         assembler.ldmxcsr(__dword_ptr[CodeLayout.HostMxcsr]);
         assembler.vzeroupper();
+        ChangeSignals(assembler, CodeLayout.Unblocked, 0);
         assembler.pop(r15);
         assembler.pop(r14);
         assembler.pop(r13);
@@ -99,6 +116,17 @@ internal sealed unsafe partial class NativeProcessor : IDisposable
         AssemblerResult result = assembler.Assemble(new StreamCodeWriter(stream), CodeLayout.Stub, BlockEncoderOptions.ReturnNewInstructionOffsets);
         stream.ToArray().CopyTo(new Span<byte>((void*)CodeLayout.Stub, (int)stream.Length));
         returnAddress = result.GetLabelRIP(back);
+        abandonAddress = result.GetLabelRIP(abandon);
+    }
+
+    private static void ChangeSignals(Assembler assembler, ulong set, ulong old)
+    {
+        assembler.mov(eax, SetSignalMask);
+        assembler.mov(edi, Replace);
+        assembler.mov(esi, (uint)set);
+        assembler.mov(edx, (uint)old);
+        assembler.mov(r10d, SignalSetSize);
+        assembler.syscall();
     }
 
     [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]

@@ -26,6 +26,9 @@ internal sealed class TestCase
     /// <summary>The vector register whose singles are approximations, or -1.</summary>
     public int ApproximateVector { get; set; }
 
+    /// <summary>The vector register whose NaNs may be other NaNs, or -1.</summary>
+    public int AnyNanVector { get; set; }
+
     /// <summary>Starts over.</summary>
     public void Clear()
     {
@@ -35,6 +38,7 @@ internal sealed class TestCase
         X87Status = 0xFFFF;
         X87Tolerance = 0;
         ApproximateVector = -1;
+        AnyNanVector = -1;
     }
 
     public override string ToString() => string.Join("; ", Instructions.Select(i => $"{i} ({i.Code})")) + " = " + Convert.ToHexString(Code);
