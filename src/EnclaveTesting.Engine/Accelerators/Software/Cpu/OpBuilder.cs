@@ -26,7 +26,7 @@ internal static unsafe class OpBuilder
         op->AddressSize = encoding.AddressSize;
         op->Base = op->Index = Op.NoRegister;
         op->Segment = CpuState.NoSegment;
-        bool memory = FillOperands(op, instruction, mode, blockRip, bytes);
+        bool memory = FillOperands(op, instruction, mode, blockRip);
         if (encoding.HasByteRegisters)
             MapByteRegisters(op, instruction, memory);
         if (memory)
@@ -72,13 +72,14 @@ internal static unsafe class OpBuilder
             OpGroup.Wait when switched && (mode & CpuMode.MonitorCoprocessor) != 0 => ExceptionVector.DeviceNotAvailable,
             OpGroup.Mmx when emulation => ExceptionVector.InvalidOpcode,
             OpGroup.Sse when emulation || (mode & CpuMode.NoSse) != 0 => ExceptionVector.InvalidOpcode,
+            OpGroup.Vex when (mode & CpuMode.Real) != 0 => ExceptionVector.InvalidOpcode,
             OpGroup.Avx when (mode & (CpuMode.NoAvx | CpuMode.Real)) != 0 => ExceptionVector.InvalidOpcode,
             OpGroup.Mmx or OpGroup.Sse or OpGroup.Avx when switched => ExceptionVector.DeviceNotAvailable,
             _ => null,
         };
     }
 
-    private static bool FillOperands(Op* op, in Instruction instruction, CpuMode mode, ulong blockRip, byte* bytes)
+    private static bool FillOperands(Op* op, in Instruction instruction, CpuMode mode, ulong blockRip)
     {
         bool memory = false;
         int immediates = 0;
@@ -89,8 +90,8 @@ internal static unsafe class OpBuilder
             {
                 case OpKind.Register:
                     // The fourth register of a VEX instruction stands in the immediate byte.
-                    if (i == 3 || (i == 4 && instruction.GetOpKind(3) == OpKind.Memory))
-                        op->Immediate = bytes[instruction.Length - 1] >> 4;
+                    if (i == 3)
+                        op->Immediate = instruction.Op3Register.GetNumber();
                     else if (i == 0)
                         op->OperandSize = (byte)instruction.Op0Register.GetSize();
                     break;

@@ -18,6 +18,9 @@ internal enum OpGroup : byte
     /// <summary>#UD if CR0.EM or not CR4.OSFXSR, #NM if CR0.TS.</summary>
     Sse,
 
-    /// <summary>#UD if not CR4.OSXSAVE or not XCR0[2:1], #NM if CR0.TS.</summary>
+    /// <summary>VEX-encoded, with general registers: #UD in real mode.</summary>
+    Vex,
+
+    /// <summary>VEX-encoded, with vector registers: #UD in real mode or if not CR4.OSXSAVE or not XCR0[2:1], #NM if CR0.TS.</summary>
     Avx,
 }

@@ -16,6 +16,9 @@ internal sealed unsafe class OpTable
     /// <summary>The group of the instructions that are added from now on.</summary>
     public OpGroup Group { get; set; }
 
+    /// <summary>The group of those among them that are encoded with VEX.</summary>
+    public OpGroup VexGroup { get; set; } = OpGroup.Vex;
+
     /// <summary>How many instructions have a handler.</summary>
     public int Count { get; private set; }
 
@@ -30,7 +33,7 @@ internal sealed unsafe class OpTable
             throw new ArgumentException($"{code} has handlers already.", nameof(code));
         _register[(int)code] = (nint)register;
         _memory[(int)code] = (nint)memory;
-        _group[(int)code] = Group;
+        _group[(int)code] = code.Encoding() == EncodingKind.VEX ? VexGroup : Group;
         Count++;
     }
 

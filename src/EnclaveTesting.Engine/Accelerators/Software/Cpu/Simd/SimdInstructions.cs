@@ -6,6 +6,7 @@ internal static class SimdInstructions
     /// <summary>Adds them to the table.</summary>
     public static void Register(OpTable table)
     {
+        table.VexGroup = OpGroup.Avx;
         MoveInstructions.Register(table);
         GeneralInstructions.Register(table);
         PackedIntegerInstructions.Register(table);
@@ -17,5 +18,9 @@ internal static class SimdInstructions
         Sse4Instructions.Register(table);
         StateInstructions.Register(table);
         CryptoInstructions.Register(table);
+        AvxMoveInstructions.Register(table);
+        AvxInstructions.Register(table);
+        FmaInstructions.Register(table);
+        table.VexGroup = OpGroup.Vex;
     }
 }

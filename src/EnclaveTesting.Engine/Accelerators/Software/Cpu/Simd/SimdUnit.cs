@@ -10,8 +10,6 @@ internal static unsafe class SimdUnit
     private const ulong Cr0TaskSwitched = 1 << 3;
     private const ulong Cr4OsFxsr = 1 << 9;
     private const ulong Cr4OsXmmException = 1 << 10;
-    private const ulong Cr4OsXsave = 1 << 18;
-    private const ulong Xcr0SseAndAvx = 6;
     private const ushort X87ErrorSummary = 1 << 7;
     private const ushort X87TopMask = 7 << 11;
 
@@ -24,16 +22,6 @@ internal static unsafe class SimdUnit
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static bool Refuse(SoftwareCpu cpu)
         => (cpu.State->Cr0 & Cr0Emulation) != 0 || (cpu.State->Cr4 & Cr4OsFxsr) == 0 ? cpu.RaiseUndefined() : cpu.RaiseDeviceNotAvailable();
-
-    /// <summary>Whether a VEX-encoded instruction may run.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool IsVexReady(CpuState* state)
-        => ((state->Cr0 & Cr0TaskSwitched) | (~state->Cr4 & Cr4OsXsave) | (~state->Xcr0 & Xcr0SseAndAvx)) == 0;
-
-    /// <summary>The fault for a VEX-encoded instruction that may not run; always false.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    public static bool RefuseVex(SoftwareCpu cpu)
-        => (cpu.State->Cr4 & Cr4OsXsave) == 0 || (~cpu.State->Xcr0 & Xcr0SseAndAvx) != 0 ? cpu.RaiseUndefined() : cpu.RaiseDeviceNotAvailable();
 
     /// <summary>Whether an MMX instruction may run.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

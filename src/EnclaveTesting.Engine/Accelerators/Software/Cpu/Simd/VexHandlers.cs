@@ -2,7 +2,10 @@ using V = System.Runtime.Intrinsics.Vector128<byte>;
 
 namespace EnclaveTesting.Engine.Accelerators.Software.Cpu.Simd;
 
-/// <summary>VEX-encoded instructions: a destination of its own; the bits above the result become zero. 256 bits are two times 128.</summary>
+/// <summary>
+/// VEX-encoded instructions: a destination of its own; the bits above the result become zero. 256 bits are two times 128. Whether they may run the
+/// decoder has checked (<see cref="OpGroup.Avx"/>).
+/// </summary>
 internal static unsafe class VexHandlers
 {
     /// <summary>xmm, xmm, xmm.</summary>
@@ -10,8 +13,6 @@ internal static unsafe class VexHandlers
         where T : struct, IVectorOp
     {
         CpuState* state = cpu.State;
-        if (!SimdUnit.IsVexReady(state))
-            return SimdUnit.RefuseVex(cpu);
         Store(state, op->Reg, T.Apply(*SimdUnit.Xmm(state, op->Vvvv), *SimdUnit.Xmm(state, op->Rm), (int)op->Immediate), default);
         return true;
     }
@@ -22,8 +23,6 @@ internal static unsafe class VexHandlers
         where TOperand : struct, IVectorOperand
     {
         CpuState* state = cpu.State;
-        if (!SimdUnit.IsVexReady(state))
-            return SimdUnit.RefuseVex(cpu);
         if (!TOperand.TryLoad(cpu, op, out V value))
             return false;
         Store(state, op->Reg, T.Apply(*SimdUnit.Xmm(state, op->Vvvv), value, (int)op->Immediate), default);
@@ -36,8 +35,6 @@ internal static unsafe class VexHandlers
         where TUpper : struct, IVectorOp
     {
         CpuState* state = cpu.State;
-        if (!SimdUnit.IsVexReady(state))
-            return SimdUnit.RefuseVex(cpu);
         V* a = SimdUnit.Xmm(state, op->Vvvv);
         V* b = SimdUnit.Xmm(state, op->Rm);
         V upper = TUpper.Apply(a[1], b[1], (int)op->Immediate);
@@ -51,8 +48,6 @@ internal static unsafe class VexHandlers
         where TUpper : struct, IVectorOp
     {
         CpuState* state = cpu.State;
-        if (!SimdUnit.IsVexReady(state))
-            return SimdUnit.RefuseVex(cpu);
         if (!TryLoad256(cpu, op, out V lower, out V upper))
             return false;
         V* a = SimdUnit.Xmm(state, op->Vvvv);
@@ -66,8 +61,6 @@ internal static unsafe class VexHandlers
         where T : struct, IVectorOp
     {
         CpuState* state = cpu.State;
-        if (!SimdUnit.IsVexReady(state))
-            return SimdUnit.RefuseVex(cpu);
         V* a = SimdUnit.Xmm(state, op->Vvvv);
         V count = *SimdUnit.Xmm(state, op->Rm);
         Store(state, op->Reg, T.Apply(a[0], count, 0), T.Apply(a[1], count, 0));
@@ -79,8 +72,6 @@ internal static unsafe class VexHandlers
         where T : struct, IVectorOp
     {
         CpuState* state = cpu.State;
-        if (!SimdUnit.IsVexReady(state))
-            return SimdUnit.RefuseVex(cpu);
         if (!VectorOperands.Any.TryLoad(cpu, op, out V count))
             return false;
         V* a = SimdUnit.Xmm(state, op->Vvvv);
@@ -93,8 +84,6 @@ internal static unsafe class VexHandlers
         where T : struct, IVectorOp
     {
         CpuState* state = cpu.State;
-        if (!SimdUnit.IsVexReady(state))
-            return SimdUnit.RefuseVex(cpu);
         V* a = SimdUnit.Xmm(state, op->Rm);
         Store(state, op->Vvvv, T.Apply(a[0], a[0], (int)op->Immediate), default);
         return true;
@@ -105,8 +94,6 @@ internal static unsafe class VexHandlers
         where T : struct, IVectorOp
     {
         CpuState* state = cpu.State;
-        if (!SimdUnit.IsVexReady(state))
-            return SimdUnit.RefuseVex(cpu);
         V* a = SimdUnit.Xmm(state, op->Rm);
         Store(state, op->Vvvv, T.Apply(a[0], a[0], (int)op->Immediate), T.Apply(a[1], a[1], (int)op->Immediate));
         return true;
@@ -117,8 +104,6 @@ internal static unsafe class VexHandlers
         where T : struct, IFloatOp
     {
         CpuState* state = cpu.State;
-        if (!SimdUnit.IsVexReady(state))
-            return SimdUnit.RefuseVex(cpu);
         var context = new FloatContext(state->Mxcsr);
         V result = T.Apply(*SimdUnit.Xmm(state, op->Vvvv), *SimdUnit.Xmm(state, op->Rm), (int)op->Immediate, ref context);
         if (!SimdUnit.Commit(cpu, in context))
@@ -133,8 +118,6 @@ internal static unsafe class VexHandlers
         where TOperand : struct, IVectorOperand
     {
         CpuState* state = cpu.State;
-        if (!SimdUnit.IsVexReady(state))
-            return SimdUnit.RefuseVex(cpu);
         if (!TOperand.TryLoad(cpu, op, out V value))
             return false;
         var context = new FloatContext(state->Mxcsr);
@@ -150,8 +133,6 @@ internal static unsafe class VexHandlers
         where T : struct, IFloatOp
     {
         CpuState* state = cpu.State;
-        if (!SimdUnit.IsVexReady(state))
-            return SimdUnit.RefuseVex(cpu);
         V* b = SimdUnit.Xmm(state, op->Rm);
         return Float256<T>(cpu, op, b[0], b[1]);
     }
@@ -160,8 +141,6 @@ internal static unsafe class VexHandlers
     public static bool FloatMemory256<T>(SoftwareCpu cpu, Op* op)
         where T : struct, IFloatOp
     {
-        if (!SimdUnit.IsVexReady(cpu.State))
-            return SimdUnit.RefuseVex(cpu);
         return TryLoad256(cpu, op, out V lower, out V upper) && Float256<T>(cpu, op, lower, upper);
     }
 

@@ -34,6 +34,21 @@ internal static class FloatConvert
         return FloatFormats.PackSingle(Change(parts, in FloatFormat.Single, ref context));
     }
 
+    /// <summary>binary16 to binary32; always exact.</summary>
+    public static uint HalfToSingle(ushort bits, ref FloatContext context)
+        => FloatFormats.PackSingle(Change(FloatFormats.UnpackHalf(bits), in FloatFormat.Single, ref context));
+
+    /// <summary>binary32 to binary16, rounded by a mode of its own; results are never flushed to zero (SDM vol. 2, VCVTPS2PH).</summary>
+    public static ushort SingleToHalf(uint bits, RoundingMode mode, ref FloatContext context)
+    {
+        const uint others = ~(FloatContext.RoundingBits | FloatContext.FlushToZero);
+        var own = new FloatContext((context.Control & others) | ((uint)mode << FloatContext.RoundingShift));
+        FloatParts parts = FloatFormats.Unpack(bits, in own);
+        ushort result = FloatFormats.PackHalf(Change(parts, in FloatFormat.Half, ref own));
+        context.Raised |= own.Raised;
+        return result;
+    }
+
     /// <summary>A number of one format rounded to another: denormal operands and signaling NaNs raise their exceptions.</summary>
     public static FloatParts Change(in FloatParts value, in FloatFormat format, ref FloatContext context)
     {

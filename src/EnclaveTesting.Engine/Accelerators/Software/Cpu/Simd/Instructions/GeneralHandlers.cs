@@ -33,11 +33,11 @@ internal static unsafe class GeneralHandlers
         public static void Set(CpuState* state, int register, V value) => *SimdUnit.Xmm(state, register) = value;
     }
 
-    /// <summary>With VEX.</summary>
+    /// <summary>With VEX. The decoder has checked whether it may run.</summary>
     public readonly struct Vex : IEncoding
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static bool Check(SoftwareCpu cpu) => SimdUnit.IsVexReady(cpu.State) || SimdUnit.RefuseVex(cpu);
+        public static bool Check(SoftwareCpu cpu) => true;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static V First(CpuState* state, Op* op) => *SimdUnit.Xmm(state, op->Vvvv);
@@ -130,6 +130,16 @@ internal static unsafe class GeneralHandlers
         if (!TEncoding.Check(cpu))
             return false;
         cpu.State->Gpr[op->Reg] = SimdUnit.Xmm(cpu.State, op->Rm)->As<byte, T>().ExtractMostSignificantBits();
+        return true;
+    }
+
+    /// <summary>The same with 256 bits.</summary>
+    public static bool SignBits256<T>(SoftwareCpu cpu, Op* op)
+        where T : unmanaged
+    {
+        V* source = SimdUnit.Xmm(cpu.State, op->Rm);
+        cpu.State->Gpr[op->Reg] = source[0].As<byte, T>().ExtractMostSignificantBits()
+            | ((ulong)source[1].As<byte, T>().ExtractMostSignificantBits() << (16 / sizeof(T)));
         return true;
     }
 

@@ -3,7 +3,7 @@ using V = System.Runtime.Intrinsics.Vector128<byte>;
 
 namespace EnclaveTesting.Engine.Accelerators.Software.Cpu.Simd;
 
-/// <summary>Moves out of vector registers: to memory, or to the register in ModRM.rm. They are the same with VEX but for what may run.</summary>
+/// <summary>Moves out of vector registers: to memory, with and without VEX, or to the register in ModRM.rm, without.</summary>
 internal static unsafe class StoreHandlers
 {
     /// <summary>xmm to xmm.</summary>
@@ -19,56 +19,61 @@ internal static unsafe class StoreHandlers
     }
 
     /// <summary>16 bytes, aligned.</summary>
-    public static bool Aligned(SoftwareCpu cpu, Op* op)
+    public static bool Aligned<TEncoding>(SoftwareCpu cpu, Op* op)
+        where TEncoding : struct, GeneralHandlers.IEncoding
     {
-        CpuState* state = cpu.State;
-        if (!SimdUnit.IsReady(state))
-            return SimdUnit.Refuse(cpu);
+        if (!TEncoding.Check(cpu))
+            return false;
         return StoreAligned(cpu, op);
     }
 
     /// <summary>16 bytes.</summary>
-    public static bool Any(SoftwareCpu cpu, Op* op)
+    public static bool Any<TEncoding>(SoftwareCpu cpu, Op* op)
+        where TEncoding : struct, GeneralHandlers.IEncoding
     {
+        if (!TEncoding.Check(cpu))
+            return false;
         CpuState* state = cpu.State;
-        if (!SimdUnit.IsReady(state))
-            return SimdUnit.Refuse(cpu);
         return cpu.TryStore(cpu.Address(op), *SimdUnit.Xmm(state, op->Reg));
     }
 
     /// <summary>The lowest 8 bytes.</summary>
-    public static bool Quadword(SoftwareCpu cpu, Op* op)
+    public static bool Quadword<TEncoding>(SoftwareCpu cpu, Op* op)
+        where TEncoding : struct, GeneralHandlers.IEncoding
     {
+        if (!TEncoding.Check(cpu))
+            return false;
         CpuState* state = cpu.State;
-        if (!SimdUnit.IsReady(state))
-            return SimdUnit.Refuse(cpu);
         return cpu.TryStore(cpu.Address(op), *(ulong*)SimdUnit.Xmm(state, op->Reg));
     }
 
     /// <summary>The upper 8 of 16 bytes.</summary>
-    public static bool UpperQuadword(SoftwareCpu cpu, Op* op)
+    public static bool UpperQuadword<TEncoding>(SoftwareCpu cpu, Op* op)
+        where TEncoding : struct, GeneralHandlers.IEncoding
     {
+        if (!TEncoding.Check(cpu))
+            return false;
         CpuState* state = cpu.State;
-        if (!SimdUnit.IsReady(state))
-            return SimdUnit.Refuse(cpu);
         return cpu.TryStore(cpu.Address(op), ((ulong*)SimdUnit.Xmm(state, op->Reg))[1]);
     }
 
     /// <summary>The lowest 4 bytes.</summary>
-    public static bool Doubleword(SoftwareCpu cpu, Op* op)
+    public static bool Doubleword<TEncoding>(SoftwareCpu cpu, Op* op)
+        where TEncoding : struct, GeneralHandlers.IEncoding
     {
+        if (!TEncoding.Check(cpu))
+            return false;
         CpuState* state = cpu.State;
-        if (!SimdUnit.IsReady(state))
-            return SimdUnit.Refuse(cpu);
         return cpu.TryStore(cpu.Address(op), *(uint*)SimdUnit.Xmm(state, op->Reg));
     }
 
     /// <summary>MASKMOVDQU: the bytes whose mask byte is negative, to DS:rDI.</summary>
-    public static bool MaskedBytes(SoftwareCpu cpu, Op* op)
+    public static bool MaskedBytes<TEncoding>(SoftwareCpu cpu, Op* op)
+        where TEncoding : struct, GeneralHandlers.IEncoding
     {
+        if (!TEncoding.Check(cpu))
+            return false;
         CpuState* state = cpu.State;
-        if (!SimdUnit.IsReady(state))
-            return SimdUnit.Refuse(cpu);
         return StoreMasked(cpu, ImplicitAddress(cpu, op), *SimdUnit.Xmm(state, op->Reg), *SimdUnit.Xmm(state, op->Rm), 16);
     }
 
