@@ -16,6 +16,7 @@ public sealed unsafe class DifferentialTests(ITestOutputHelper output)
     private const int DefaultCases = 200_000;
     private const int SequencePercent = 15;
     private const int Reported = 40;
+    private const int IllegalInstruction = 4, UndefinedOpcode = 6;
 
     [HostOnlyFact]
     public void Computes_what_the_host_computes()
@@ -61,6 +62,9 @@ public sealed unsafe class DifferentialTests(ITestOutputHelper output)
             NativeProcessor.Data.CopyTo(software.Data);
             int signal = NativeProcessor.Run(address);
             bool ended = software.Run(address, NativeProcessor.Input, &actual);
+            // A gather whose registers are not three different ones is the only undefined opcode that is made.
+            if (signal == IllegalInstruction && software.Fault == UndefinedOpcode)
+                continue;
             string? difference = signal != 0 ? $"the host raised signal {signal}"
                 : ended ? StateComparer.Compare(test, NativeProcessor.Output, &actual, NativeProcessor.Data, software.Data)
                 : $"did not get to the end: RIP {actual.Target:X}, {software.Unimplemented ?? "a fault"}";
