@@ -19,6 +19,7 @@ internal sealed class RunCommand
     private readonly Option<int?> _cpus = new("--cpus") { Description = "vCPUs, 1 to 32; by default what the image asks for.", CustomParser = NumberParser.OfOptional<int>(value => value is >= 1 and <= MpTable.MaximumCpus, $"--cpus wants 1 to {MpTable.MaximumCpus}.") };
     private readonly Option<uint> _cid = new("--cid") { Description = "The enclave's CID, 4 or higher.", DefaultValueFactory = _ => Cid.DefaultEnclave.Value, CustomParser = ParseCid };
     private readonly Option<Accelerator> _accelerator = new("--accelerator") { Description = "What executes the guest: auto, kvm or software.", CustomParser = ParseAccelerator };
+    private readonly Option<CpuTemplate> _cpuTemplate = new("--cpu-template") { Description = "The processor that the guest sees: host (what the accelerator has), or the same on every host: baseline, v2 or v3 (the levels of x86-64).", CustomParser = ParseCpuTemplate };
     private readonly Option<bool> _acpi = new("--acpi") { Description = "Announce the devices by ACPI tables, as kernels of distributions want it, instead of on the kernel's command line." };
     private readonly Option<bool?> _decompress = new("--decompress") { Description = "true: the host unpacks a packed kernel and ramdisks; false: the guest's kernel does. By default true for the software CPU only." };
     private readonly Option<string?> _commandLine = new("--cmdline") { Description = "Text appended to the image's kernel command line." };
@@ -42,7 +43,7 @@ internal sealed class RunCommand
             {ExitCode.Help}
             """)
         {
-            self._image, self._memory, self._cpus, self._cid, self._accelerator, self._acpi, self._decompress, self._commandLine, self._initrd, self._until, self._timeout, self._forwards, self._json,
+            self._image, self._memory, self._cpus, self._cid, self._accelerator, self._cpuTemplate, self._acpi, self._decompress, self._commandLine, self._initrd, self._until, self._timeout, self._forwards, self._json,
         };
         self._until.Validators.Add(result =>
         {
@@ -78,6 +79,24 @@ internal sealed class RunCommand
         }
     }
 
+    private static CpuTemplate ParseCpuTemplate(ArgumentResult result)
+    {
+        switch (result.Tokens[0].Value)
+        {
+            case "host":
+                return CpuTemplate.Host;
+            case "baseline":
+                return CpuTemplate.Baseline;
+            case "v2":
+                return CpuTemplate.V2;
+            case "v3":
+                return CpuTemplate.V3;
+            default:
+                result.AddError("--cpu-template wants host, baseline, v2 or v3.");
+                return default;
+        }
+    }
+
     private static PortForward[] ParseForwards(ArgumentResult result)
     {
         var forwards = new List<PortForward>();
@@ -103,6 +122,7 @@ internal sealed class RunCommand
         Cpus = arguments.GetValue(_cpus),
         Cid = arguments.GetValue(_cid),
         Accelerator = arguments.GetValue(_accelerator),
+        CpuTemplate = arguments.GetValue(_cpuTemplate),
         Acpi = arguments.GetValue(_acpi),
         Decompress = arguments.GetValue(_decompress),
         CommandLine = arguments.GetValue(_commandLine),

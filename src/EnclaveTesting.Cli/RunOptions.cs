@@ -25,6 +25,8 @@ internal sealed record RunOptions
 
     public bool? Decompress { get; init; }
 
+    public CpuTemplate CpuTemplate { get; init; }
+
     public string? CommandLine { get; init; }
 
     public string? Initrd { get; init; }

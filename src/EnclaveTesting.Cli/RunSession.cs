@@ -67,6 +67,7 @@ internal sealed class RunSession(CommandContext context, RunOptions options)
                 Acpi = options.Acpi,
                 Accelerator = options.Accelerator,
                 Decompress = options.Decompress,
+                CpuTemplate = options.CpuTemplate,
                 Console = console,
             });
         }

@@ -283,6 +283,7 @@ public sealed partial class Enclave : IAsyncDisposable
         Acpi = _options.Acpi,
         Accelerator = _options.Accelerator,
         Decompress = _options.Decompress,
+        CpuTemplate = _options.CpuTemplate,
         Console = Console.Log,
         Nsm = _options.Nsm,
         Capture = Capture,

@@ -108,6 +108,9 @@ public sealed class EnclaveBuilder
     /// </summary>
     public EnclaveBuilder WithDecompression(bool decompress = true) => With(Options with { Decompress = decompress });
 
+    /// <summary>Says which processor the guest sees; <see cref="CpuTemplate.Host"/> by default. The others are the same on every host.</summary>
+    public EnclaveBuilder WithCpuTemplate(CpuTemplate template) => With(Options with { CpuTemplate = template });
+
     /// <summary>Runs the enclave in the host's time (the default) or in virtual time, which only the software CPU has.</summary>
     public EnclaveBuilder WithTime(MachineTime time) => With(Options with { Time = time });
 
@@ -231,6 +234,8 @@ public sealed class EnclaveBuilder
 
         if (!Enum.IsDefined(Options.Accelerator))
             problems.Add($"There is no accelerator {Options.Accelerator}.");
+        if (!Enum.IsDefined(Options.CpuTemplate))
+            problems.Add($"There is no CPU template {Options.CpuTemplate}.");
         if (Options.StartupTimeout <= TimeSpan.Zero)
             problems.Add($"A startup timeout of {Options.StartupTimeout} is no time.");
         if (Options.OperationTimeout <= TimeSpan.Zero)

@@ -177,6 +177,7 @@ public sealed class RunCommandTests : IDisposable
     [InlineData("--cid", "3")]
     [InlineData("--cid", "4294967295")]
     [InlineData("--accelerator", "tcg")]
+    [InlineData("--cpu-template", "haswell")]
     [InlineData("--forward", "8000")]
     [InlineData("--forward", "8000:host")]
     [InlineData("--forward", "8000:host:0")]

@@ -17,7 +17,7 @@ internal sealed record AcceleratorChoice(IAccelerator Accelerator, string Reason
 
     /// <summary>Chooses; an accelerator that was asked for by name is taken or the attempt fails.</summary>
     /// <exception cref="AcceleratorUnavailableException">This host cannot run it.</exception>
-    public static AcceleratorChoice Resolve(Accelerator wanted, MachineTime time = MachineTime.Host)
+    public static AcceleratorChoice Resolve(Accelerator wanted, MachineTime time = MachineTime.Host, CpuTemplate template = CpuTemplate.Host)
     {
         string reason = "it was asked for";
         if (time == MachineTime.Virtual)
@@ -37,11 +37,14 @@ internal sealed record AcceleratorChoice(IAccelerator Accelerator, string Reason
         switch (wanted)
         {
             case Accelerators.Accelerator.Kvm:
-                return UseKvm(reason);
+                return UseKvm(reason, template);
             case Accelerators.Accelerator.Software:
                 return new AcceleratorChoice(new SoftwareAccelerator(), reason);
             default:
-                return Choose(KvmProbe.Value);
+                AcceleratorChoice choice = Choose(KvmProbe.Value);
+                return choice.Accelerator is KvmAccelerator kvm && kvm.WhyNot(template) is { } problem
+                    ? new AcceleratorChoice(new SoftwareAccelerator(), problem)
+                    : choice;
         }
     }
 
@@ -50,10 +53,11 @@ internal sealed record AcceleratorChoice(IAccelerator Accelerator, string Reason
         ? new AcceleratorChoice(new KvmAccelerator(), kvm.Finding)
         : new AcceleratorChoice(new SoftwareAccelerator(), $"KVM cannot be used: {kvm.Finding}");
 
-    private static AcceleratorChoice UseKvm(string reason)
+    private static AcceleratorChoice UseKvm(string reason, CpuTemplate template)
     {
         var kvm = new KvmAccelerator();
-        kvm.Open().Dispose();
+        if (kvm.WhyNot(template) is { } problem)
+            throw new AcceleratorUnavailableException(problem);
         return new AcceleratorChoice(kvm, reason);
     }
 }

@@ -12,6 +12,9 @@ internal sealed record VirtualMachineConfiguration(GuestMemory Memory, int CpuCo
     /// <summary>Where the CPUs' random instructions begin, for accelerators that execute them; null takes the operating system's entropy.</summary>
     public ulong? Seed { get; init; }
 
+    /// <summary>The processor that the guest sees.</summary>
+    public CpuTemplate CpuTemplate { get; init; }
+
     /// <summary>The time of day that the accelerator tells the guest, where it does.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 }

@@ -154,7 +154,7 @@ public sealed class MicroVm : IAsyncDisposable
     public static MicroVm Create(EifImage image, MicroVmOptions? options = null)
     {
         options ??= new MicroVmOptions();
-        return Create(image, options, AcceleratorChoice.Resolve(options.Accelerator, options.Time));
+        return Create(image, options, AcceleratorChoice.Resolve(options.Accelerator, options.Time, options.CpuTemplate));
     }
 
     internal static MicroVm Create(EifImage image, MicroVmOptions options, AcceleratorChoice accelerator)
@@ -182,7 +182,9 @@ public sealed class MicroVm : IAsyncDisposable
         string host = MachineDescription.DescribeHost(saved.Accelerator);
         if (host != saved.Host)
             throw new StateFormatException(snapshot.Source, 0, $"a machine saved on a host like this one ({host})", saved.Host);
-        return new MicroVm(snapshot, options, AcceleratorChoice.Resolve(saved.Accelerator, saved.Time));
+        // The guest goes on with the processor it knows.
+        options = options with { CpuTemplate = saved.CpuTemplate };
+        return new MicroVm(snapshot, options, AcceleratorChoice.Resolve(saved.Accelerator, saved.Time, saved.CpuTemplate));
     }
 
     /// <summary>Keeps the machine as it is now, in memory; it goes on afterwards.</summary>
@@ -249,7 +251,7 @@ public sealed class MicroVm : IAsyncDisposable
 
     private (IVirtualMachine Machine, MachineDevices Devices) Assemble(AcceleratorChoice accelerator)
     {
-        var configuration = new VirtualMachineConfiguration(_memory, Cpus, _log) { TimeProvider = TimeOfDay, Seed = _options.Seed };
+        var configuration = new VirtualMachineConfiguration(_memory, Cpus, _log) { TimeProvider = TimeOfDay, Seed = _options.Seed, CpuTemplate = _options.CpuTemplate };
         IVirtualMachine machine = accelerator.Accelerator.CreateMachine(configuration, _bus);
         try
         {

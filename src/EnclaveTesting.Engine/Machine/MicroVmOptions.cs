@@ -41,6 +41,9 @@ public sealed record MicroVmOptions
     /// <summary>What executes the guest.</summary>
     public Accelerator Accelerator { get; init; }
 
+    /// <summary>The processor that the guest sees.</summary>
+    public CpuTemplate CpuTemplate { get; init; }
+
     /// <summary>Receives the console's bytes; null drops them.</summary>
     public ISerialSink? Console { get; init; }
 

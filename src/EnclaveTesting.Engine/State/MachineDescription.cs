@@ -20,6 +20,8 @@ internal sealed record MachineDescription
 
     public Accelerator Accelerator { get; private set; } = Accelerator.Software;
 
+    public CpuTemplate CpuTemplate { get; private set; }
+
     public MachineTime Time { get; private set; }
 
     /// <summary>What the guest saw of the host: its processor and kernel on KVM, nothing on the software CPU.</summary>
@@ -42,6 +44,7 @@ internal sealed record MachineDescription
     {
         Name = name,
         Accelerator = machine.Accelerator,
+        CpuTemplate = options.CpuTemplate,
         Time = options.Time,
         Host = DescribeHost(machine.Accelerator),
         MemoryBytes = machine.MemoryBytes,
@@ -76,6 +79,7 @@ internal sealed record MachineDescription
     {
         Name = archive.Text(Name, LongestText);
         Accelerator = (Accelerator)archive.Within((int)Accelerator, (int)Accelerator.Auto + 1, (int)Enum.GetValues<Accelerator>().Max());
+        CpuTemplate = (CpuTemplate)archive.Within((int)CpuTemplate, 0, (int)Enum.GetValues<CpuTemplate>().Max());
         Time = (MachineTime)archive.Within((int)Time, 0, (int)MachineTime.Virtual);
         Host = archive.Text(Host, LongestText);
         MemoryBytes = archive.Within(MemoryBytes, GuestMemory.MinimumSize, MostMemory);

@@ -31,6 +31,9 @@ internal sealed record EnclaveOptions
 
     public bool? Decompress { get; init; }
 
+    /// <summary>The processor that the guest sees.</summary>
+    public CpuTemplate CpuTemplate { get; init; }
+
     public MachineTime Time { get; init; }
 
     public TimeProvider? TimeOfDay { get; init; }

@@ -1,4 +1,5 @@
 using System.Text;
+using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Devices;
 using EnclaveTesting.Engine.Devices.Vsock;
 using EnclaveTesting.Engine.Eif;
@@ -38,11 +39,12 @@ internal sealed class BareMetalGuest : IAsyncDisposable
     public static BareMetalGuest Start(string guest, MicroVmOptions? options = null, bool start = true) => Start(Image(guest), options, start);
 
     /// <summary>Builds a machine for any image and starts it.</summary>
-    public static BareMetalGuest Start(EifBuilder builder, MicroVmOptions? options = null, bool start = true, TimeSpan? patience = null)
+    public static BareMetalGuest Start(EifBuilder builder, MicroVmOptions? options = null, bool start = true, TimeSpan? patience = null, AcceleratorChoice? accelerator = null)
     {
         var console = new RecordedConsole();
         using var image = EifImage.Load(builder.Build());
-        var machine = MicroVm.Create(image, (options ?? new MicroVmOptions()) with { Console = console });
+        options = (options ?? new MicroVmOptions()) with { Console = console };
+        MicroVm machine = accelerator is null ? MicroVm.Create(image, options) : MicroVm.Create(image, options, accelerator);
         if (start)
             machine.Start();
         return new BareMetalGuest(machine, console, patience ?? Patience);

@@ -23,6 +23,19 @@ public class LinuxTests
     }
 
     [Theory]
+    [InlineData(CpuTemplate.Baseline, "EnclaveTesting CPU x86-64-v1 (family: 0x6, model: 0x36, stepping: 0x9)", "x86/fpu: x87 FPU will use FXSAVE")]
+    [InlineData(CpuTemplate.V3, "EnclaveTesting CPU x86-64-v3 (family: 0x6, model: 0x36, stepping: 0x9)", "using 'standard' format")]
+    public async Task Linux_boots_on_the_processor_of_a_template(CpuTemplate template, string name, string state)
+    {
+        await using BareMetalGuest linux = await BareMetalGuest.StartUntilReadyAsync(
+            LinuxGuest.Image(), new MicroVmOptions { Accelerator = Accelerator.Software, CpuTemplate = template });
+
+        (await linux.CommandAsync("ping")).Should().Be("pong");
+        linux.Console.Should().Contain(name).And.Contain(state);
+        linux.Console.Should().NotContain("Mitigation", "what a kernel does against speculation would depend on the host").And.NotContain("Vulnerable");
+    }
+
+    [Theory]
     [OnSoftware]
     [OnKvm(RealCode = true)]
     public async Task A_heartbeat_that_nobody_answers_is_a_panic(Accelerator accelerator)

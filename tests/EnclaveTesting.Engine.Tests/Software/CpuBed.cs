@@ -1,3 +1,4 @@
+using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu;
 using EnclaveTesting.Engine.Boot;
 using EnclaveTesting.Engine.Machine;
@@ -19,10 +20,10 @@ internal sealed unsafe class CpuBed : IDisposable
     public const int HandlerSize = 32;
     private const ulong Present = 1, Writable = 2, User = 4, Large = 0x80;
 
-    public CpuBed(long memory = 16 << 20)
+    public CpuBed(long memory = 16 << 20, CpuTemplate template = CpuTemplate.Host)
     {
         Memory = GuestMemory.Allocate(memory);
-        Cpu = new SoftwareCpu(0, Memory, Platform);
+        Cpu = new SoftwareCpu(0, Memory, Platform, template: template);
         WriteTables();
         WriteHandlers();
         EnterLong();

@@ -1,3 +1,4 @@
+using EnclaveTesting.Engine.Accelerators.Cpuid;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu;
 using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;

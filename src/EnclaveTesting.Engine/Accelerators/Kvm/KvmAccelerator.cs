@@ -19,7 +19,24 @@ internal sealed class KvmAccelerator(string devicePath = KvmAccelerator.DefaultD
         using FileDescriptor kvm = Open();
         try
         {
+            if (WhyNot(kvm, configuration.CpuTemplate) is { } problem)
+                throw new AcceleratorUnavailableException(problem);
             return new KvmVirtualMachine(kvm, configuration, bus);
+        }
+        catch (KvmException exception)
+        {
+            throw exception.ToUnavailable();
+        }
+    }
+
+    /// <summary>Why KVM cannot give guests this processor on this host, in words; null if it can.</summary>
+    /// <exception cref="AcceleratorUnavailableException">KVM cannot be used at all.</exception>
+    public string? WhyNot(CpuTemplate template)
+    {
+        using FileDescriptor kvm = Open();
+        try
+        {
+            return WhyNot(kvm, template);
         }
         catch (KvmException exception)
         {
@@ -52,6 +69,15 @@ internal sealed class KvmAccelerator(string devicePath = KvmAccelerator.DefaultD
             kvm.Dispose();
             throw;
         }
+    }
+
+    private string? WhyNot(FileDescriptor kvm, CpuTemplate template)
+    {
+        if (template == CpuTemplate.Host)
+            return null;
+        bool tscDeadline = KvmIoctl.Call(kvm, KvmIoctl.CheckExtension, KvmCapability.TscDeadlineTimer) > 0;
+        string[] missing = KvmCpuid.FindMissing(KvmCpuid.Supported(kvm), template, tscDeadline);
+        return missing.Length == 0 ? null : $"The KVM behind {devicePath} lacks {string.Join(", ", missing)}, which the CPU template {template} has.";
     }
 
     private void Check(FileDescriptor kvm)

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
+using EnclaveTesting.Engine.Accelerators.Cpuid;
 
 namespace EnclaveTesting.Engine.Accelerators.Kvm;
 
@@ -10,6 +11,7 @@ namespace EnclaveTesting.Engine.Accelerators.Kvm;
 internal static class KvmCpuid
 {
     private const uint Monitor = 1u << 3, TscDeadline = 1u << 24, Hypervisor = 1u << 31, HyperThreading = 1u << 28;
+    private const uint SignificantIndex = 1;
     private const uint AlwaysRunningApicTimer = 1u << 2;
     private const uint LevelSmt = 1u << 8, LevelCore = 2u << 8;
 
@@ -19,6 +21,50 @@ internal static class KvmCpuid
         var table = new KvmCpuidTable { Count = KvmCpuidTable.Capacity };
         KvmIoctl.Call(kvm, KvmIoctl.GetSupportedCpuid, ref table);
         return table;
+    }
+
+    /// <summary>The table of one CPU of a template.</summary>
+    public static unsafe KvmCpuidTable Create(CpuTemplate template, int cpu, int cpus)
+    {
+        var table = new CpuidTable(template, cpu, cpus);
+        var result = new KvmCpuidTable { Count = (uint)table.Entries.Length };
+        var entries = new Span<KvmCpuidEntry>(result.Entries, table.Entries.Length);
+        for (int i = 0; i < entries.Length; i++)
+        {
+            CpuidEntry entry = table.Entries[i];
+            entries[i] = new KvmCpuidEntry
+            {
+                Function = entry.Function,
+                Index = entry.Index ?? 0,
+                Flags = entry.Index is null ? 0 : SignificantIndex,
+                Eax = entry.Leaf.Eax,
+                Ebx = entry.Leaf.Ebx,
+                Ecx = entry.Leaf.Ecx,
+                Edx = entry.Leaf.Edx,
+            };
+        }
+
+        return result;
+    }
+
+    /// <summary>The features of a template that KVM does not support on this host.</summary>
+    public static unsafe string[] FindMissing(KvmCpuidTable supported, CpuTemplate template, bool tscDeadline)
+    {
+        var missing = new List<string>();
+        foreach (CpuFeature feature in CpuFeatures.All)
+        {
+            // KVM tells of the deadline timer by a capability, and says nothing about being a hypervisor.
+            bool found = feature.Name switch
+            {
+                "hypervisor" => true,
+                "tsc_deadline_timer" => tscDeadline,
+                _ => IsSet(new ReadOnlySpan<KvmCpuidEntry>(supported.Entries, (int)supported.Count), feature),
+            };
+            if (feature.IsIn(template) && !found)
+                missing.Add(feature.Name);
+        }
+
+        return [.. missing];
     }
 
     /// <summary>Adapts the table to one CPU.</summary>
@@ -67,5 +113,16 @@ internal static class KvmCpuid
                 }
             }
         }
+    }
+
+    private static bool IsSet(ReadOnlySpan<KvmCpuidEntry> entries, CpuFeature feature)
+    {
+        foreach (KvmCpuidEntry entry in entries)
+        {
+            if (entry.Function == feature.Function && entry.Index == feature.Index)
+                return (new CpuidLeaf(entry.Eax, entry.Ebx, entry.Ecx, entry.Edx)[feature.Register] & (1u << feature.Bit)) != 0;
+        }
+
+        return false;
     }
 }

@@ -30,6 +30,7 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
     private KvmMachineState? _restored;
     private int _paused;
     private readonly bool _tscDeadline;
+    private readonly CpuTemplate _template;
     private readonly KvmVirtualCpu[] _cpus;
     private readonly Dictionary<Gsi, KvmInterruptLine> _lines = [];
     private readonly List<(EventFd Event, Doorbell Doorbell)> _doorbells = [];
@@ -43,6 +44,7 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
     {
         _bus = bus;
         _timeOfDay = configuration.TimeProvider;
+        _template = configuration.CpuTemplate;
         _cpus = new KvmVirtualCpu[configuration.CpuCount];
         _eventThread = new Thread(WatchEvents) { IsBackground = true, Name = "enclave events" };
         _vm = new FileDescriptor(-1);
@@ -136,9 +138,7 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
         {
             for (int i = 0; i < _cpus.Length; i++)
             {
-                KvmCpuidTable cpuid = _cpuid;
-                KvmCpuid.Adapt(ref cpuid, i, _cpus.Length, _tscDeadline);
-                _cpus[i].Configure(cpuid, i == 0 ? entry : null);
+                _cpus[i].Configure(DescribeCpu(i), i == 0 ? entry : null);
             }
         }
         catch (KvmException exception)
@@ -261,6 +261,15 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
         // KVM injects what an irqfd signals on a thread of its own, perhaps after the controllers were saved. One interrupt more does no harm.
         foreach (KvmInterruptLine line in _lines.Values)
             line.Signal();
+    }
+
+    private KvmCpuidTable DescribeCpu(int number)
+    {
+        if (_template != CpuTemplate.Host)
+            return KvmCpuid.Create(_template, number, _cpus.Length);
+        KvmCpuidTable cpuid = _cpuid;
+        KvmCpuid.Adapt(ref cpuid, number, _cpus.Length, _tscDeadline);
+        return cpuid;
     }
 
     /// <inheritdoc/>

@@ -18,17 +18,16 @@ internal sealed unsafe class BlockDecoder
     private readonly Op[] _ops = GC.AllocateArray<Op>(MaximumInstructions + 1, pinned: true);
     private readonly byte[] _window = GC.AllocateArray<byte>(2 * LongestInstruction, pinned: true);
 
-    public BlockDecoder(GuestMemory memory, CodeCache cache, OpTable table)
+    /// <param name="memory">The guest's RAM.</param>
+    /// <param name="cache">Gets the blocks.</param>
+    /// <param name="template">The processor: its instructions are decoded, all others are undefined.</param>
+    public BlockDecoder(GuestMemory memory, CodeCache cache, CpuTemplate template)
     {
         _memory = memory;
         _cache = cache;
-        _table = table;
-        _decoders =
-        [
-            Decoder.Create(16, _reader, DecoderOptions.NoWbnoinvd),
-            Decoder.Create(32, _reader, DecoderOptions.NoWbnoinvd),
-            Decoder.Create(64, _reader, DecoderOptions.NoWbnoinvd),
-        ];
+        _table = InstructionSet.For(template);
+        DecoderOptions options = InstructionSet.DecodingFor(template);
+        _decoders = [Decoder.Create(16, _reader, options), Decoder.Create(32, _reader, options), Decoder.Create(64, _reader, options)];
     }
 
     /// <summary>Decodes the block at RIP; null if a fetch faulted.</summary>

@@ -1,3 +1,5 @@
+using EnclaveTesting.Engine.Accelerators.Cpuid;
+
 namespace EnclaveTesting.Engine.Accelerators.Software.Cpu;
 
 /// <summary>Bits of CR0 and CR4.</summary>
@@ -11,7 +13,12 @@ internal static class ControlBits
     public const ulong Cr4Osfxsr = 0x200, Cr4Osxmmexcpt = 0x400, Cr4Umip = 0x800, Cr4FsGsBase = 0x1_0000, Cr4Osxsave = 0x4_0000;
     public const ulong Cr4Smep = 0x10_0000, Cr4Smap = 0x20_0000;
 
-    /// <summary>What a guest may set; the rest raises #GP. VME and PVI are not offered, PCID neither.</summary>
-    public const ulong Cr4Known = Cr4Tsd | Cr4De | Cr4Pse | Cr4Pae | Cr4Mce | Cr4Pge | Cr4Pce | Cr4Osfxsr | Cr4Osxmmexcpt | Cr4Umip
-        | Cr4FsGsBase | Cr4Osxsave | Cr4Smep | Cr4Smap;
+    private const ulong Cr4Always = Cr4Tsd | Cr4De | Cr4Pse | Cr4Pae | Cr4Mce | Cr4Pge | Cr4Pce | Cr4Osfxsr | Cr4Osxmmexcpt;
+
+    /// <summary>What a guest may set in CR4; the rest raises #GP. VME and PVI are not offered, PCID neither.</summary>
+    public static ulong Cr4Writable(CpuTemplate template) => Cr4Always
+        | If(template, "umip", Cr4Umip) | If(template, "fsgsbase", Cr4FsGsBase) | If(template, "xsave", Cr4Osxsave)
+        | If(template, "smep", Cr4Smep) | If(template, "smap", Cr4Smap);
+
+    private static ulong If(CpuTemplate template, string feature, ulong bit) => CpuFeatures.Has(template, feature) ? bit : 0;
 }

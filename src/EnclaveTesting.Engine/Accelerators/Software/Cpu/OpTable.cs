@@ -13,6 +13,25 @@ internal sealed unsafe class OpTable
     private readonly OpGroup[] _group = new OpGroup[CodeCount];
     private readonly bool[] _ends = new bool[CodeCount];
 
+    /// <summary>An empty table.</summary>
+    public OpTable()
+    {
+    }
+
+    /// <summary>Those instructions of another table that satisfy a condition.</summary>
+    public OpTable(OpTable all, Func<Code, bool> condition)
+    {
+        all._group.CopyTo(_group, 0);
+        all._ends.CopyTo(_ends, 0);
+        for (int i = 0; i < CodeCount; i++)
+        {
+            if (!all.Contains((Code)i) || !condition((Code)i))
+                continue;
+            (_register[i], _memory[i]) = (all._register[i], all._memory[i]);
+            Count++;
+        }
+    }
+
     /// <summary>The group of the instructions that are added from now on.</summary>
     public OpGroup Group { get; set; }
 

@@ -1,3 +1,5 @@
+using EnclaveTesting.Engine.Accelerators.Cpuid;
+
 namespace EnclaveTesting.Engine.Accelerators.Software.Cpu;
 
 /// <summary>Control registers and what hangs on them (SDM vol. 3, 2.5).</summary>
@@ -55,7 +57,7 @@ internal sealed unsafe partial class SoftwareCpu
     internal bool WriteCr4(ulong value)
     {
         CpuState* state = State;
-        if ((value & ~ControlBits.Cr4Known) != 0)
+        if ((value & ~_cr4Writable) != 0)
             return RaiseGeneralProtection();
         if ((state->Efer & EferBits.LongModeActive) != 0 && (value & ControlBits.Cr4Pae) == 0)
             return RaiseGeneralProtection();
@@ -87,7 +89,7 @@ internal sealed unsafe partial class SoftwareCpu
     internal bool WriteXcr0(ulong value)
     {
         const ulong x87 = 1, sse = 2, avx = 4;
-        bool possible = (value & ~CpuidLeaves.Xcr0Supported) == 0 && (value & x87) != 0 && ((value & avx) == 0 || (value & sse) != 0);
+        bool possible = (value & ~CpuidTable.StateComponents(Template)) == 0 && (value & x87) != 0 && ((value & avx) == 0 || (value & sse) != 0);
         if (!possible)
             return RaiseGeneralProtection();
         State->Xcr0 = value;

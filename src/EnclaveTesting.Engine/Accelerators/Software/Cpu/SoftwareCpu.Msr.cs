@@ -1,3 +1,5 @@
+using EnclaveTesting.Engine.Accelerators.Cpuid;
+
 namespace EnclaveTesting.Engine.Accelerators.Software.Cpu;
 
 /// <summary>Model-specific registers of the CPU itself; the platform has the rest (SDM vol. 4).</summary>
@@ -22,6 +24,9 @@ internal sealed unsafe partial class SoftwareCpu
     internal bool ReadMsr(uint index, out ulong value)
     {
         CpuState* state = State;
+        value = 0;
+        if (!HasMsr(index))
+            return RaiseGeneralProtection();
         switch (index)
         {
             case MsrTsc: value = _platform.ReadTsc(Index); return true;
@@ -62,6 +67,8 @@ internal sealed unsafe partial class SoftwareCpu
     internal bool WriteMsr(uint index, ulong value)
     {
         CpuState* state = State;
+        if (!HasMsr(index))
+            return RaiseGeneralProtection();
         switch (index)
         {
             case MsrSpecCtrl:
@@ -102,6 +109,15 @@ internal sealed unsafe partial class SoftwareCpu
 
         return _platform.TryWriteMsr(Index, index, value) || RaiseGeneralProtection();
     }
+
+    /// <summary>Whether the template has the feature that a register belongs to.</summary>
+    private bool HasMsr(uint index) => Template == CpuTemplate.Host || index switch
+    {
+        MsrSpecCtrl or MsrPredCmd => CpuFeatures.Has(Template, "spec_ctrl"),
+        MsrArchCapabilities or MsrFlushCmd => CpuFeatures.Has(Template, "arch_capabilities"),
+        MsrTscAux => CpuFeatures.Has(Template, "rdtscp"),
+        _ => true,
+    };
 
     private bool WriteAddress(ref ulong register, ulong value)
     {

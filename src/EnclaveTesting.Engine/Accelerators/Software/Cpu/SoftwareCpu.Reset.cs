@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using EnclaveTesting.Engine.Accelerators.Cpuid;
 using EnclaveTesting.Engine.Boot;
 using EnclaveTesting.Engine.Machine;
 
@@ -24,7 +25,7 @@ internal sealed unsafe partial class SoftwareCpu
         state->Cr0 = ControlBits.Cr0Et | ControlBits.Cr0Cd | ControlBits.Cr0Nw;
         state->Dr[6] = Dr6Fixed;
         state->Dr[7] = Dr7Fixed;
-        state->Gpr[2] = CpuidLeaves.Signature;
+        state->Gpr[2] = CpuidTable.Signature(Template);
         for (int segment = CpuState.Es; segment <= CpuState.Gs; segment++)
             WriteSegment(segment, new SegmentRegister(0, 0, 0xFFFF, RealSegmentAttributes));
         WriteSegment(CpuState.Cs, new SegmentRegister(0xF000, 0xFFFF_0000, 0xFFFF, RealSegmentAttributes | SegmentAttribute.Code));

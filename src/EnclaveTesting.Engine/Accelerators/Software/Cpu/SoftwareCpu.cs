@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using EnclaveTesting.Engine.Accelerators.Cpuid;
 using EnclaveTesting.Engine.Boot;
 using EnclaveTesting.Engine.Machine;
 using EnclaveTesting.Engine.Memory;
@@ -18,6 +19,8 @@ internal sealed unsafe partial class SoftwareCpu : IDisposable
     private readonly CodeCache _code;
     private readonly BlockDecoder _decoder;
     private readonly byte* _scratch;
+    private readonly ulong _cr4Writable;
+    private CpuidTable? _cpuid;
     private bool _disposed;
 
     /// <summary>Creates a CPU as after power-on, waiting for a SIPI.</summary>
@@ -25,13 +28,16 @@ internal sealed unsafe partial class SoftwareCpu : IDisposable
     /// <param name="memory">The guest's RAM; stays the caller's and must outlive the CPU.</param>
     /// <param name="platform">Everything else.</param>
     /// <param name="sibling">Another CPU of the same machine: they share decoded code, and stores of one reach the code of the other.</param>
-    public SoftwareCpu(int index, GuestMemory memory, ICpuPlatform platform, SoftwareCpu? sibling = null)
+    /// <param name="template">The processor that it is; a sibling's counts instead.</param>
+    public SoftwareCpu(int index, GuestMemory memory, ICpuPlatform platform, SoftwareCpu? sibling = null, CpuTemplate template = CpuTemplate.Host)
     {
         Index = index;
+        Template = sibling?.Template ?? template;
+        _cr4Writable = ControlBits.Cr4Writable(Template);
         _memory = memory;
         _platform = platform;
         _code = sibling?._code ?? new CodeCache(memory);
-        _decoder = sibling?._decoder ?? new BlockDecoder(memory, _code, InstructionSet.Table);
+        _decoder = sibling?._decoder ?? new BlockDecoder(memory, _code, Template);
         _code.Join(this);
         State = Allocate<CpuState>(1);
         _scratch = Allocate<byte>(ScratchBytes);
@@ -45,6 +51,12 @@ internal sealed unsafe partial class SoftwareCpu : IDisposable
 
     /// <summary>The CPU's number and APIC id.</summary>
     public int Index { get; }
+
+    /// <summary>The processor that this is.</summary>
+    public CpuTemplate Template { get; }
+
+    /// <summary>What CPUID answers; made when it is asked for, when all CPUs of the machine are there.</summary>
+    internal CpuidTable Cpuid => _cpuid ??= new CpuidTable(Template, Index, Code.CpuCount);
 
     /// <summary>Registers and flags; native memory, valid until disposal.</summary>
     public readonly CpuState* State;

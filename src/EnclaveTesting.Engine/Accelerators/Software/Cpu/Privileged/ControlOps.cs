@@ -1,4 +1,6 @@
+using EnclaveTesting.Engine.Accelerators.Cpuid;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu.Integer;
+using EnclaveTesting.Engine.Accelerators.Software.Cpu.Simd;
 using Iced.Intel;
 
 namespace EnclaveTesting.Engine.Accelerators.Software.Cpu.Privileged;
@@ -169,10 +171,13 @@ internal static unsafe class ControlOps
         CpuState* state = cpu.State;
         if ((state->Cr4 & ControlBits.Cr4Osxsave) == 0)
             return cpu.RaiseUndefined();
-        if ((uint)state->Gpr[1] != 0)
+        const uint xcr0 = 0, inUse = 1;
+        var register = (uint)state->Gpr[1];
+        if (register > inUse || (register == inUse && !CpuFeatures.Has(cpu.Template, "xgetbv1")))
             return cpu.RaiseGeneralProtection();
-        state->Gpr[0] = (uint)state->Xcr0;
-        state->Gpr[2] = state->Xcr0 >> 32;
+        ulong value = register == xcr0 ? state->Xcr0 : state->Xcr0 & XsaveHandlers.InUse(state);
+        state->Gpr[0] = (uint)value;
+        state->Gpr[2] = value >> 32;
         return true;
     }
 

@@ -1,3 +1,4 @@
+using EnclaveTesting.Engine.Accelerators.Cpuid;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu.Integer;
 using Iced.Intel;
 

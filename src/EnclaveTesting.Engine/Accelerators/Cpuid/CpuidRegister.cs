@@ -1,0 +1,10 @@
+namespace EnclaveTesting.Engine.Accelerators.Cpuid;
+
+/// <summary>The registers CPUID answers in.</summary>
+internal enum CpuidRegister : byte
+{
+    Eax,
+    Ebx,
+    Ecx,
+    Edx,
+}
