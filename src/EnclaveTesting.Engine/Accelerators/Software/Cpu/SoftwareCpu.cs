@@ -141,7 +141,7 @@ internal sealed unsafe partial class SoftwareCpu : IDisposable
             return;
         archive.Require(State->Cpl <= 3, "a privilege level of 0 to 3", $"{State->Cpl}");
         archive.Require(State->Retired >= 0, "a number of instructions", $"{State->Retired}");
-        archive.Require((State->Xcr0 & ~CpuidLeaves.Xcr0Supported) == 0 && (State->Xcr0 & 1) != 0, "an XCR0 that this CPU has", $"0x{State->Xcr0:x}");
+        archive.Require((State->Xcr0 & ~CpuidTable.StateComponents(Template)) == 0 && (State->Xcr0 & 1) != 0, "an XCR0 that this CPU has", $"0x{State->Xcr0:x}");
         archive.Require(State->Mxcsr <= 0xFFFF, "an MXCSR without reserved bits", $"0x{State->Mxcsr:x}");
         StateReplaced();
     }
