@@ -66,6 +66,7 @@ internal static class EnclaveCommandLine
         SignCommand.Create(context),
         ExtractCommand.Create(context),
         DoctorCommand.Create(context),
+        CacheCommand.Create(context),
     };
 
     private static string CommandPath(this ParseResult result) => string.Concat(Names(result.CommandResult).Reverse().Select(name => name + " "));

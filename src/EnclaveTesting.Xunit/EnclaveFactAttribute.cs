@@ -14,6 +14,9 @@ public sealed class EnclaveFactAttribute : FactAttribute
     /// <summary>The accelerator without which the test makes no sense: where it cannot run, the test is skipped with the reason.</summary>
     public Accelerator Requires { get; set; }
 
+    /// <summary>Which enclave the fixtures show while the test runs.</summary>
+    public Isolation Isolation { get; set; }
+
     /// <inheritdoc/>
     public override string? Skip
     {

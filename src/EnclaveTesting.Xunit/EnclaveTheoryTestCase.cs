@@ -19,10 +19,8 @@ internal sealed class EnclaveTheoryTestCase : XunitTheoryTestCase
     }
 
     /// <inheritdoc/>
-    public override async Task<RunSummary> RunAsync(
-        IMessageSink diagnosticMessageSink, IMessageBus messageBus, object[] constructorArguments, ExceptionAggregator aggregator, CancellationTokenSource cancellationTokenSource)
-    {
-        using var bus = new ConsoleMessageBus(messageBus, constructorArguments);
-        return await base.RunAsync(diagnosticMessageSink, bus, constructorArguments, aggregator, cancellationTokenSource).ConfigureAwait(false);
-    }
+    public override Task<RunSummary> RunAsync(
+        IMessageSink diagnosticMessageSink, IMessageBus messageBus, object[] constructorArguments, ExceptionAggregator aggregator, CancellationTokenSource cancellationTokenSource) =>
+        IsolatedTest.RunAsync(TestMethod, messageBus, constructorArguments, aggregator,
+            bus => base.RunAsync(diagnosticMessageSink, bus, constructorArguments, aggregator, cancellationTokenSource));
 }

@@ -23,6 +23,9 @@ public sealed class EnclaveFactAttribute : FactAttribute, IFactAttribute, IBefor
     /// <summary>The accelerator without which the test makes no sense: where it cannot run, the test is skipped with the reason.</summary>
     public Accelerator Requires { get; set; }
 
+    /// <summary>Which enclave the fixtures show while the test runs; its class's constructor still sees the shared one.</summary>
+    public Isolation Isolation { get; set; }
+
     // xUnit asks through the interface; a missing accelerator skips whatever conditions the attribute has besides.
     string? IFactAttribute.Skip => Requirement.WhyNot(Requires) ?? Skip;
 
@@ -30,7 +33,15 @@ public sealed class EnclaveFactAttribute : FactAttribute, IFactAttribute, IBefor
 
     string? IFactAttribute.SkipWhen => Requirement.WhyNot(Requires) is null ? SkipWhen : null;
 
-    void IBeforeAfterTestAttribute.Before(MethodInfo methodUnderTest, IXunitTest test) => TestEnclaves.Begin();
+    void IBeforeAfterTestAttribute.Before(MethodInfo methodUnderTest, IXunitTest test)
+    {
+        TestEnclaves.Begin();
+        IsolatedTest.Begin(test, Isolation);
+    }
 
-    void IBeforeAfterTestAttribute.After(MethodInfo methodUnderTest, IXunitTest test) => FailingTest.Report(test);
+    void IBeforeAfterTestAttribute.After(MethodInfo methodUnderTest, IXunitTest test)
+    {
+        FailingTest.Report(test);
+        IsolatedTest.End(Isolation);
+    }
 }

@@ -20,13 +20,24 @@ public sealed class EnclaveTheoryAttribute : TheoryAttribute, IFactAttribute, IB
     /// <summary>The accelerator without which the test makes no sense: where it cannot run, the test is skipped with the reason.</summary>
     public Accelerator Requires { get; set; }
 
+    /// <summary>Which enclave the fixtures show while the test runs; its class's constructor still sees the shared one.</summary>
+    public Isolation Isolation { get; set; }
+
     string? IFactAttribute.Skip => Requirement.WhyNot(Requires) ?? Skip;
 
     string? IFactAttribute.SkipUnless => Requirement.WhyNot(Requires) is null ? SkipUnless : null;
 
     string? IFactAttribute.SkipWhen => Requirement.WhyNot(Requires) is null ? SkipWhen : null;
 
-    void IBeforeAfterTestAttribute.Before(MethodInfo methodUnderTest, IXunitTest test) => TestEnclaves.Begin();
+    void IBeforeAfterTestAttribute.Before(MethodInfo methodUnderTest, IXunitTest test)
+    {
+        TestEnclaves.Begin();
+        IsolatedTest.Begin(test, Isolation);
+    }
 
-    void IBeforeAfterTestAttribute.After(MethodInfo methodUnderTest, IXunitTest test) => FailingTest.Report(test);
+    void IBeforeAfterTestAttribute.After(MethodInfo methodUnderTest, IXunitTest test)
+    {
+        FailingTest.Report(test);
+        IsolatedTest.End(Isolation);
+    }
 }

@@ -16,7 +16,7 @@ internal static class FailingTest
         if (context.TestState?.Result != TestResult.Failed)
             return;
         var name = new TestName(test.TestMethod.TestClass.Class.Name, test.TestMethod.Method.Name, test.TestMethodArguments);
-        FailureOutput output = FailureOutput.For(FixturesOf(test.TestMethod.TestClass, context).Select(fixture => fixture.EnclaveOrNull), name);
+        FailureOutput output = FailureOutput.For(FixturesOf(test).Select(fixture => fixture.EnclaveOrNull), name);
         if (output.Text.Length == 0)
             return;
         context.TestOutputHelper?.WriteLine(output.Text.TrimEnd('\n'));
@@ -24,9 +24,13 @@ internal static class FailingTest
             context.AddAttachment(Path.GetFileName(artifact.Path), File.ReadAllBytes(artifact.Path));
     }
 
-    private static IEnumerable<EnclaveFixture> FixturesOf(IXunitTestClass testClass, ITestContext context) =>
-        from parameter in testClass.Class.GetConstructors().SelectMany(constructor => constructor.GetParameters())
-        where typeof(EnclaveFixture).IsAssignableFrom(parameter.ParameterType)
-        // It was made before the test ran: nothing is waited for.
-        select context.GetFixture(parameter.ParameterType).AsTask().GetAwaiter().GetResult() as EnclaveFixture;
+    /// <summary>The fixtures that the constructor of a test's class takes.</summary>
+    public static IReadOnlyList<EnclaveFixture> FixturesOf(IXunitTest test)
+    {
+        ITestContext context = TestContext.Current;
+        return [.. from parameter in test.TestMethod.TestClass.Class.GetConstructors().SelectMany(constructor => constructor.GetParameters())
+                   where typeof(EnclaveFixture).IsAssignableFrom(parameter.ParameterType)
+                   // It was made before the test ran: nothing is waited for.
+                   select context.GetFixture(parameter.ParameterType).AsTask().GetAwaiter().GetResult() as EnclaveFixture];
+    }
 }

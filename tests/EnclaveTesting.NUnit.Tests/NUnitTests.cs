@@ -29,6 +29,11 @@ public class NUnitTests(NUnitRun run) : IClassFixture<NUnitRun>
         .Should().Contain("---- console of SharedHello (Running) ----").And.Contain("---- console of own (Disposed) ----")
         .And.Contain("SharingSample.Fails_with_an_enclave_of_its_own.own.2.console.txt");
 
+    [Theory]
+    [InlineData("SharingSample.Is_alone(1)")]
+    [InlineData("SharingSample.Is_alone(2)")]
+    public void An_isolated_test_sees_nothing_of_another(string test) => run.Of(test).ResultState.Status.Should().Be(TestStatus.Passed, run.Of(test).Message);
+
     [Fact]
     public void A_passing_test_shows_and_writes_nothing()
     {

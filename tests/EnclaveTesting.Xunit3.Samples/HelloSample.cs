@@ -24,9 +24,28 @@ public sealed class HelloSample(HelloFixture enclave) : IClassFixture<HelloFixtu
         Assert.Fail("on purpose");
     }
 
+    [EnclaveFact(Isolation = Isolation.PerTest)]
+    public Task Is_alone() => LeaveATraceAsync();
+
+    [EnclaveTheory(Isolation = Isolation.PerTest)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public Task Are_alone(int number) => LeaveATraceAsync(number);
+
+    [EnclaveFact(Isolation = Isolation.PerTest)]
+    public void Fails_alone() => Assert.Fail("on purpose");
+
     [EnclaveFact(Requires = (Accelerator)99)]
     public void Needs_what_nobody_has() => Assert.Fail("was run");
 
     [EnclaveFact(Skip = "my own reason")]
     public void Is_skipped() => Assert.Fail("was run");
+
+    private async Task LeaveATraceAsync(int number = 0)
+    {
+        Assert.DoesNotContain("trace", enclave.Console.All.Text);
+        await enclave.Console.WaitForLineAsync("source: listening");
+        await enclave.Client<string, string>(5001, Codec.Lines).SendAsync($"console trace {number}");
+        await enclave.Console.WaitForLineAsync($"trace {number}");
+    }
 }

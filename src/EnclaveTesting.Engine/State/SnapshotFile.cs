@@ -74,11 +74,7 @@ internal static class SnapshotFile
     {
         using SafeFileHandle file = File.OpenHandle(path, options: FileOptions.SequentialScan);
         var reader = new Reader(path, file);
-        Header header = ReadHeader(path, reader);
-        MachineDescription description = new();
-        StateArchive archive = StateArchive.ToRead(path, reader.Offset, reader.ReadPart(header.Description));
-        description.Exchange(archive);
-        archive.RequireEnd();
+        (Header header, MachineDescription description) = ReadDescription(path, reader);
         long stateOffset = reader.Offset;
         ReadOnlyMemory<byte> state = reader.ReadPart(header.State);
         ReadOnlyMemory<byte> attachment = reader.ReadPart(header.Attachment);
@@ -97,6 +93,24 @@ internal static class SnapshotFile
         }
 
         return new MachineSnapshot(description, path, stateOffset, state, new MemoryImage(description.MemoryBytes, template, [], [])) { Attachment = attachment };
+    }
+
+    /// <summary>Says what is in a file without reading it whole.</summary>
+    /// <inheritdoc cref="Load"/>
+    public static MachineDescription Describe(string path)
+    {
+        using SafeFileHandle file = File.OpenHandle(path);
+        return ReadDescription(path, new Reader(path, file)).Description;
+    }
+
+    private static (Header Header, MachineDescription Description) ReadDescription(string path, Reader reader)
+    {
+        Header header = ReadHeader(path, reader);
+        MachineDescription description = new();
+        StateArchive archive = StateArchive.ToRead(path, reader.Offset, reader.ReadPart(header.Description));
+        description.Exchange(archive);
+        archive.RequireEnd();
+        return (header, description);
     }
 
     private static Header ReadHeader(string path, Reader reader)

@@ -8,15 +8,19 @@ namespace EnclaveTesting;
 /// </summary>
 public abstract class EnclaveFixtureBase
 {
+    // Follows a test wherever its code goes; tests side by side see each their own.
+    private readonly AsyncLocal<Enclave?> _clone = new();
+    private readonly SemaphoreSlim _saving = new(1, 1);
     private Enclave? _enclave;
+    private EnclaveSnapshot? _saved;
 
     internal EnclaveFixtureBase()
     {
     }
 
-    /// <summary>The enclave.</summary>
+    /// <summary>The enclave; in a test that runs with <see cref="Isolation.PerTest"/> its clone.</summary>
     /// <exception cref="InvalidOperationException">The test framework has not started the fixture yet.</exception>
-    public Enclave Enclave => _enclave ?? throw new InvalidOperationException($"{GetType().Name} has not been started: is it the class's fixture?");
+    public Enclave Enclave => EnclaveOrNull ?? throw new InvalidOperationException($"{GetType().Name} has not been started: is it the class's fixture?");
 
     /// <summary>The enclave's console.</summary>
     public EnclaveConsole Console => Enclave.Console;
@@ -24,7 +28,7 @@ public abstract class EnclaveFixtureBase
     /// <summary>The enclave's parent.</summary>
     public ParentInstance Parent => Enclave.Parent;
 
-    internal Enclave? EnclaveOrNull => _enclave;
+    internal Enclave? EnclaveOrNull => _clone.Value ?? _enclave;
 
     /// <inheritdoc cref="Enclave.ConnectAsync"/>
     public Task<EnclaveConnection> ConnectAsync(uint port, CancellationToken cancellationToken = default) => Enclave.ConnectAsync(port, cancellationToken);
@@ -58,9 +62,30 @@ public abstract class EnclaveFixtureBase
         }
     }
 
+    /// <summary>A running enclave for one test, the caller's to dispose.</summary>
+    internal async Task<Enclave> CloneForTestAsync()
+    {
+        Enclave original = _enclave ?? throw new InvalidOperationException($"{GetType().Name} has not been started: is it the class's fixture?");
+        await _saving.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            _saved ??= await original.CaptureAsync(new VsockJournal(), original.OperationTimeout, CancellationToken.None).ConfigureAwait(false);
+            return await original.StartCloneAsync(_saved, CancellationToken.None).ConfigureAwait(false);
+        }
+        finally
+        {
+            _saving.Release();
+        }
+    }
+
+    /// <summary>What <see cref="Enclave"/> is from here on in this execution context; null for the fixture's own.</summary>
+    internal void Show(Enclave? clone) => _clone.Value = clone;
+
     /// <summary>Stops the enclave.</summary>
     internal async ValueTask StopEnclaveAsync()
     {
+        _saved?.Dispose();
+        _saved = null;
         if (_enclave is { } enclave)
             await enclave.DisposeAsync().ConfigureAwait(false);
     }

@@ -17,4 +17,15 @@ public sealed class SharingSample : EnclaveTestBase<SharedHello>
         await own.StartAsync();
         NAssert.Fail("on purpose");
     }
+
+    [TestCase(1)]
+    [TestCase(2)]
+    [IsolatedEnclave]
+    public async Task Is_alone(int number)
+    {
+        NAssert.That(Enclave.Console.All.Text, Does.Not.Contain("trace"));
+        await Enclave.Console.WaitForLineAsync("source: listening");
+        await Enclave.Client<string, string>(5001, Codec.Lines).SendAsync($"console trace {number}");
+        await Enclave.Console.WaitForLineAsync($"trace {number}");
+    }
 }

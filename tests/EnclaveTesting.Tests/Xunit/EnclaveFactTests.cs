@@ -37,6 +37,32 @@ public class EnclaveFactTests
     }
 
     [Fact]
+    public async Task An_isolated_test_has_a_clone_for_itself()
+    {
+        await using var fixture = new HelloFixture();
+        await fixture.InitializeAsync();
+
+        foreach (string method in (string[])[nameof(Sample.Is_alone), nameof(Sample.Is_alone), nameof(Sample.Is_not_alone), nameof(Sample.Is_alone)])
+        {
+            IReadOnlyList<IMessageSinkMessage> messages = await RunAsync(method, fixture);
+            messages.OfType<TestFailed>().SelectMany(failed => failed.Messages).Should().BeEmpty();
+            messages.OfType<TestPassed>().Should().ContainSingle();
+        }
+
+        fixture.Console.All.Text.Should().Contain("trace of the shared one").And.NotContain("trace of a clone");
+    }
+
+    [Fact]
+    public async Task A_clone_that_cannot_be_made_fails_its_test()
+    {
+        await using var fixture = new HelloFixture();
+        await fixture.InitializeAsync();
+        await fixture.Enclave.StopAsync();
+
+        (await RunAsync(nameof(Sample.Is_alone), fixture)).OfType<TestFailed>().Should().ContainSingle().Which.Messages.Should().ContainSingle().Which.Should().Contain("does not run any more");
+    }
+
+    [Fact]
     public async Task A_passing_test_shows_nothing()
     {
         await using var fixture = new HelloFixture();
@@ -91,6 +117,20 @@ public class EnclaveFactTests
 
         [EnclaveFact]
         public void Passes() => enclave.Parent.HasHeartbeat.Should().BeTrue();
+
+        [EnclaveFact(Isolation = Isolation.PerTest)]
+        public Task Is_alone() => LeaveATraceAsync("of a clone");
+
+        [EnclaveFact]
+        public Task Is_not_alone() => LeaveATraceAsync("of the shared one");
+
+        private async Task LeaveATraceAsync(string text)
+        {
+            enclave.Console.All.Text.Should().NotContain("trace");
+            await enclave.Console.WaitForLineAsync("source: listening");
+            await enclave.Enclave.CommandAsync($"console trace {text}");
+            await enclave.Console.WaitForLineAsync($"trace {text}");
+        }
     }
 #pragma warning restore xUnit1000
 

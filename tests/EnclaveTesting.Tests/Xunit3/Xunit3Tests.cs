@@ -27,6 +27,16 @@ public class Xunit3Tests(Xunit3Run run) : IClassFixture<Xunit3Run>
         .Should().Contain("---- console of HelloFixture (Running) ----").And.Contain("---- console of own (Disposed) ----")
         .And.Contain(Path.Combine(run.Artifacts, "HelloSample.Fails_with_an_enclave_of_its_own.own.2.console.txt"));
 
+    [Theory]
+    [InlineData("HelloSample.Is_alone")]
+    [InlineData("HelloSample.Are_alone(number: 1)")]
+    [InlineData("HelloSample.Are_alone(number: 2)")]
+    public void An_isolated_test_sees_nothing_of_another(string test) => run.Of(test).Result.Should().Be("Pass", run.Of(test).Test.ToString());
+
+    [Fact]
+    public void An_isolated_test_that_fails_shows_its_clone() => run.Of("HelloSample.Fails_alone").Test.Element("output")!.Value
+        .Should().Contain("---- console of HelloFixture (Running) ----").And.Contain("heartbeat: sent 0xb7, received 0xb7").And.NotContain("trace");
+
     [Fact]
     public void A_passing_test_shows_and_writes_nothing()
     {
