@@ -12,13 +12,13 @@ public class DistributionKernelTests
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
 
     [DistributionTheory]
-    [InlineData("6.1", 1)]
-    [InlineData("6.1", 2)]
-    [InlineData("6.12", 1)]
-    [InlineData("6.12", 4)]
-    public async Task A_cloud_kernel_boots_with_acpi_and_modules_talks_both_ways_and_reboots(string version, int cpus)
+    [InlineData("6.1", 1, false)]
+    [InlineData("6.1", 2, true)]
+    [InlineData("6.12", 1, false)]
+    [InlineData("6.12", 4, true)]
+    public async Task A_cloud_kernel_boots_with_acpi_and_modules_talks_both_ways_and_reboots(string version, int cpus, bool decompress)
     {
-        var options = new MicroVmOptions { Accelerator = Accelerator.Software, Acpi = true, Cpus = cpus };
+        var options = new MicroVmOptions { Accelerator = Accelerator.Software, Acpi = true, Cpus = cpus, Decompress = decompress };
         await using BareMetalGuest linux = await BareMetalGuest.StartUntilReadyAsync(Distribution.Kernel(version, LinuxGuest.Application()), options, Patience);
 
         linux.Console.Should().Contain($"Linux version {version}.").And.Contain("ACPI: 1 ACPI AML tables successfully acquired and loaded");
@@ -30,5 +30,19 @@ public class DistributionKernelTests
 
         linux.Machine.Diagnostics.Should().BeEmpty();
         linux.Console.Should().NotContainAny("soft lockup", "rcu_sched", "self-detected stall", "WARNING:", "BUG:", "Call Trace");
+    }
+
+    [DistributionTheory]
+    [InlineData("6.1", 4)]
+    [InlineData("6.12", 2)]
+    [InlineData("6.12", 8)]
+    public async Task A_cloud_kernel_works_on_several_cpus(string version, int cpus)
+    {
+        var options = new MicroVmOptions { Accelerator = Accelerator.Software, Acpi = true, Cpus = cpus };
+        await using BareMetalGuest linux = await BareMetalGuest.StartUntilReadyAsync(Distribution.Kernel(version, LinuxGuest.Application()), options, Patience);
+
+        await linux.WorkOnAllCpusAsync(cpus);
+
+        linux.Machine.Diagnostics.Should().BeEmpty();
     }
 }

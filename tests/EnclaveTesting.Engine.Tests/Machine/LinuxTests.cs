@@ -36,6 +36,21 @@ public class LinuxTests
     }
 
     [Theory]
+    [OnSoftware(2)]
+    [OnSoftware(4)]
+    [OnSoftware(8)]
+    [OnKvm(4, RealCode = true)]
+    public async Task Linux_works_on_several_cpus(Accelerator accelerator, int cpus)
+    {
+        var options = new MicroVmOptions { Accelerator = accelerator, Cpus = cpus };
+        await using BareMetalGuest linux = await BareMetalGuest.StartUntilReadyAsync(LinuxGuest.Image(), options);
+
+        await linux.WorkOnAllCpusAsync(cpus);
+
+        linux.Machine.Diagnostics.Should().BeEmpty();
+    }
+
+    [Theory]
     [OnSoftware]
     [OnKvm(RealCode = true)]
     public async Task A_heartbeat_that_nobody_answers_is_a_panic(Accelerator accelerator)
