@@ -3,6 +3,7 @@ using EnclaveTesting.Benchmarks;
 
 // compare RUNS TOOL...         start to first console line and heartbeat, side by side with QEMU (see ../compare-qemu.sh)
 // stop [RUNS]                  how long a stop takes from running, halted and spinning
+// memory IMAGE [COUNT] [acpi]  what so many enclaves cost in memory, on the software CPU
 // anything else                BenchmarkDotNet's own options
 switch (args)
 {
@@ -12,6 +13,12 @@ switch (args)
         return await StopLatency.RunAsync(50);
     case ["stop", var count]:
         return await StopLatency.RunAsync(int.Parse(count));
+    case ["memory", var image]:
+        return await MemoryUse.RunAsync(image, 3, acpi: false);
+    case ["memory", var image, var count]:
+        return await MemoryUse.RunAsync(image, int.Parse(count), acpi: false);
+    case ["memory", var image, var count, "acpi"]:
+        return await MemoryUse.RunAsync(image, int.Parse(count), acpi: true);
     default:
         BenchmarkSwitcher.FromAssembly(typeof(Comparison).Assembly).Run(args);
         return 0;

@@ -10,7 +10,9 @@ namespace EnclaveTesting.Engine.Accelerators.Software.Cpu;
 internal sealed unsafe class CodeCache : IDisposable
 {
     private const int Buckets = 1 << 15;
-    private const int ChunkBytes = 1 << 21, MaximumChunks = 32;
+
+    // 40 MiB: all that an enclave has besides its guest's memory is to stay within 64.
+    private const int ChunkBytes = 1 << 21, MaximumChunks = 20;
     private const int PageShift = 12, GranuleShift = 6;
 
     private readonly GuestMemory _memory;
