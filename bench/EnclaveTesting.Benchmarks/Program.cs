@@ -2,6 +2,7 @@ using BenchmarkDotNet.Running;
 using EnclaveTesting.Benchmarks;
 
 // compare RUNS TOOL...         start to first console line and heartbeat, side by side with QEMU (see ../compare-qemu.sh)
+// tcg RUNS TOOL [KERNEL...]    boots and speed by kind of work, side by side with QEMU's TCG (see ../compare-tcg.sh)
 // stop [RUNS]                  how long a stop takes from running, halted and spinning
 // memory IMAGE [COUNT] [acpi]  what so many enclaves cost in memory, on the software CPU
 // anything else                BenchmarkDotNet's own options
@@ -9,6 +10,10 @@ switch (args)
 {
     case ["compare", var runs, .. var tools]:
         return await Comparison.RunAsync(int.Parse(runs), tools);
+    case ["tcg", var runs, var tool, .. var kernels]:
+        return await TcgComparison.RunAsync(int.Parse(runs), tool, kernels);
+    case ["series", var boots, var image, var acpi]:
+        return await TcgComparison.SeriesAsync(int.Parse(boots), new LinuxImage(image, "", "", bool.Parse(acpi)));
     case ["stop"]:
         return await StopLatency.RunAsync(50);
     case ["stop", var count]:

@@ -1,0 +1,39 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using EnclaveTesting.Engine.Machine;
+
+namespace EnclaveTesting.Benchmarks;
+
+/// <summary>What guest/bench/mips prints, as the first process of a machine.</summary>
+internal static partial class Mips
+{
+    public const string End = "mips: done";
+
+    /// <summary>How many instructions each kind of work is: in virtual time each takes a nanosecond.</summary>
+    public static Task<IReadOnlyDictionary<string, double>> CountAsync(LinuxImage image) =>
+        TimeAsync(line => SoftwareBoot.RunAsync(image, End, line, options => options with { Time = MachineTime.Virtual }));
+
+    /// <summary>The nanoseconds of each kind of work.</summary>
+    public static async Task<IReadOnlyDictionary<string, double>> TimeAsync(Func<Action<string>, Task> run)
+    {
+        var times = new Dictionary<string, double>();
+        await run(line =>
+        {
+            if (Line().Match(line) is { Success: true } match)
+                times[match.Groups[1].Value] = double.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture);
+        });
+        return times;
+    }
+
+    public static Dictionary<string, Sample> Samples(IReadOnlyDictionary<string, double> counts) => counts.Keys.ToDictionary(kind => kind, _ => new Sample());
+
+    /// <summary>Notes millions of instructions a second.</summary>
+    public static void Add(Dictionary<string, Sample> samples, IReadOnlyDictionary<string, double> counts, IReadOnlyDictionary<string, double> times)
+    {
+        foreach ((string kind, double time) in times)
+            samples[kind].Add(counts[kind] * 1000 / time);
+    }
+
+    [GeneratedRegex(@"mips: (\w+) ns (\d+)")]
+    private static partial Regex Line();
+}
