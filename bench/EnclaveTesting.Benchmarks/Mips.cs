@@ -10,8 +10,16 @@ internal static partial class Mips
     public const string End = "mips: done";
 
     /// <summary>How many instructions each kind of work is: in virtual time each takes a nanosecond.</summary>
-    public static Task<IReadOnlyDictionary<string, double>> CountAsync(LinuxImage image) =>
-        TimeAsync(line => SoftwareBoot.RunAsync(image, End, line, options => options with { Time = MachineTime.Virtual }));
+    /// <param name="image">The image.</param>
+    /// <param name="divisor">Makes the work so many times smaller.</param>
+    public static Task<IReadOnlyDictionary<string, double>> CountAsync(LinuxImage image, int divisor = 1) =>
+        TimeAsync(line => SoftwareBoot.RunAsync(image, End, line, options => Divide(divisor)(options) with { Time = MachineTime.Virtual }));
+
+    /// <summary>What the kernel is to hand to the program.</summary>
+    public static string Argument(int divisor) => string.Create(CultureInfo.InvariantCulture, $"-- {divisor}");
+
+    /// <summary>Options with <see cref="Argument"/>.</summary>
+    public static Func<MicroVmOptions, MicroVmOptions> Divide(int divisor) => options => options with { ExtraCommandLine = Argument(divisor) };
 
     /// <summary>The nanoseconds of each kind of work.</summary>
     public static async Task<IReadOnlyDictionary<string, double>> TimeAsync(Func<Action<string>, Task> run)

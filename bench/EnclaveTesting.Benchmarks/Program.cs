@@ -1,11 +1,15 @@
 using BenchmarkDotNet.Running;
 using EnclaveTesting.Benchmarks;
+using EnclaveTesting.Benchmarks.Suite;
 
+// [--quick] [--json FILE]      everything, beside peers: table, JSON, plot
 // compare RUNS TOOL...         start to first console line and heartbeat, side by side with QEMU (see ../compare-qemu.sh)
 // tcg RUNS TOOL [KERNEL...]    boots and speed by kind of work, side by side with QEMU's TCG (see ../compare-tcg.sh)
 // stop [RUNS]                  how long a stop takes from running, halted and spinning
 // memory IMAGE [COUNT] [acpi]  what so many enclaves cost in memory, on the software CPU
 // anything else                BenchmarkDotNet's own options
+if (BenchmarkSuite.TryParse(args, out bool quick, out string file))
+    return await BenchmarkSuite.RunAsync(quick, file);
 switch (args)
 {
     case ["compare", var runs, .. var tools]:

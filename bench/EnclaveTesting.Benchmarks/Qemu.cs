@@ -17,16 +17,23 @@ internal static class Qemu
     /// </summary>
     /// <param name="image">The image.</param>
     /// <param name="until">The text of the console that ends the run.</param>
-    /// <param name="line">Called for each line with the milliseconds since the start.</param>
+    /// <param name="line">Called for each line.</param>
+    /// <param name="extra">Appended to the command line.</param>
     /// <returns>From the start of the process until then.</returns>
-    public static Task<BootTime> BootAsync(LinuxImage image, string until, Action<string>? line = null)
+    public static Task<BootTime> BootAsync(LinuxImage image, string until, Action<string>? line = null, string extra = "")
     {
         using EifImage eif = EifImage.Open(image.Path);
         string[] arguments =
         [
             "-M", "microvm,accel=tcg,acpi=off", "-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-no-reboot",
-            "-m", LinuxImages.MemoryMiB.ToString(CultureInfo.InvariantCulture), "-kernel", image.Kernel, "-initrd", image.Initrd, "-append", eif.CommandLine,
+            "-m", LinuxImages.MemoryMiB.ToString(CultureInfo.InvariantCulture), "-kernel", image.Kernel, "-initrd", image.Initrd, "-append", $"{eif.CommandLine} {extra}",
         ];
         return Tool.RunUntilAsync(Program, arguments, until, line);
     }
+
+    /// <summary>Boots one of the bare-metal guests on KVM.</summary>
+    public static Task<BootTime> BootBareMetalAsync(string kernel, string until) => Tool.RunUntilAsync(
+        Program,
+        ["-M", "microvm,accel=kvm", "-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-m", "8", "-kernel", kernel, "-append", "console=ttyS0"],
+        until);
 }

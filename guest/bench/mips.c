@@ -6,7 +6,7 @@
  * with the nanoseconds that a fixed amount of work took, then "mips: done". Under a virtual clock, where an instruction takes a
  * nanosecond, N is the number of instructions, the kernel's among them.
  *
- * As the first process it makes itself a console and resets the machine at the end; else it just ends. An argument divides the work.
+ * As the first process it makes itself a console and resets the machine at the end; else it just ends. A number as an argument divides the work.
  */
 #define _GNU_SOURCE
 #include <emmintrin.h>
@@ -153,9 +153,11 @@ int main(int count, char **arguments)
             for (int i = 0; i < 3; i++)
                 dup2(console, i);
     }
-    unsigned divisor = count > 1 ? (unsigned)strtoul(arguments[1], NULL, 10) : 1;
-    if (divisor == 0)
-        divisor = 1;
+    /* A kernel hands over its own words, too, if it does not know them. */
+    unsigned divisor = 1;
+    for (int i = 1; i < count; i++)
+        if (strtoul(arguments[i], NULL, 10) > 0)
+            divisor = (unsigned)strtoul(arguments[i], NULL, 10);
     dprintf(1, "mips: begin\n");
     for (unsigned i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         uint64_t start = now();
