@@ -180,10 +180,13 @@ internal sealed class RunSession(CommandContext context, RunOptions options)
         // Where the CPU was helps to find out why; after an orderly end nobody asks.
         bool inDetail = report.Outcome == RunOutcome.TimedOut || report.Exit.Reason is VmExitReason.HypervisorError or VmExitReason.TripleFault;
         Status($"ended after {report.End.TotalMilliseconds:0} ms: {(inDetail ? report.Exit.ToString() : $"{report.Exit.Reason}: {report.Exit.Detail}")}");
+        // A program that wanted an instruction too many may have failed in an enclave that ended well.
+        foreach (string line in machine.Diagnostics)
+            Status(line);
         if (!inDetail)
             return;
-        foreach (string line in machine.Diagnostics.Concat(machine.UnclaimedAccesses.Select(access => $"no device answered a {access}")))
-            Status(line);
+        foreach (string access in machine.UnclaimedAccesses)
+            Status($"no device answered a {access}");
     }
 
     private static bool IsOrderly(VmExit exit) => exit.Reason is VmExitReason.Reboot or VmExitReason.Halt;

@@ -104,6 +104,9 @@ public sealed partial class Enclave : IAsyncDisposable
     /// <exception cref="InvalidOperationException">The enclave was not started.</exception>
     public MicroVm Machine => _machine ?? throw new InvalidOperationException($"{Name} was not started: call {nameof(StartAsync)} first.");
 
+    /// <summary>What the guest wanted and the accelerator does not have, such as an instruction; nothing before the start.</summary>
+    internal IReadOnlyList<string> Diagnostics => _machine?.Diagnostics ?? [];
+
     internal Wait Wait { get; }
 
     internal TimeSpan OperationTimeout => _options.OperationTimeout;

@@ -68,6 +68,17 @@ public sealed class RunCommandTests : IDisposable
         Report(run).GetProperty("until").GetString().Should().Be("lines: listening on port 5001");
     }
 
+    [Fact]
+    public async Task Names_an_instruction_that_the_software_CPU_does_not_have()
+    {
+        var run = await CommandRun.OfAsync("run", Guest.Write(_directory, "ud"), "--accelerator", "software", "--cmdline", "ud.sha1").WaitAsync(Patience);
+
+        run.ExitCode.Should().Be(ExitCode.Ok, run.Error);
+        run.Output.Should().MatchRegex("EXCEPTION vector 6 error 0x0 rip 0x[0-9a-f]+ ");
+        string rip = run.Output.Split("rip 0x")[1].Split(' ')[0].TrimStart('0');
+        run.Error.Should().Contain($"unimplemented instruction at 0x{rip}: sha1nexte xmm0,xmm1 (0f38c8c1)");
+    }
+
     [Theory]
     [InlineData("panic", "panic", "VFS: Unable to mount root fs")]
     [InlineData("triple-fault", "tripleFault", "double fault")]

@@ -15,6 +15,19 @@ public class TroubleshootingPageTests
     }
     #endregion
 
+    #region cpu_template
+    [EnclaveFact]
+    public async Task The_same_processor_everywhere()
+    {
+        await using Enclave enclave = new EnclaveBuilder()
+            .WithImage("hello.eif")
+            .WithCpuTemplate(CpuTemplate.V3)                                    // Baseline, V2, V3: the levels of x86-64; or Host
+            .Build();
+
+        await enclave.StartAsync();
+    }
+    #endregion
+
     #region unpacking
     [EnclaveFact]
     public async Task As_on_a_real_host_to_the_first_instruction()

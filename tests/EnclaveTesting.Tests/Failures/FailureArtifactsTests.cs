@@ -1,3 +1,4 @@
+using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Tests.Lifecycle;
 
 namespace EnclaveTesting.Tests.Failures;
@@ -27,6 +28,15 @@ public sealed class FailureArtifactsTests : IDisposable
             .And.Contain("port 7000, connection 1: Completed")
             .And.Contain("    received 19 bytes:\n        hello from enclave\n")
             .And.Contain("    sent 3 bytes:\n        000000  000141                            ..A\n");
+    }
+
+    [Fact]
+    public async Task The_report_names_instructions_that_the_software_CPU_does_not_have()
+    {
+        await using Enclave enclave = Guest.Of("ud").WithAccelerator(Accelerator.Software).WithCommandLine("ud.sha1").WaitFor(Wait.ForExit()).Build();
+        await enclave.StartAsync();
+
+        FailureReport.Render(enclave).Should().Contain("---- what the machine could not do ----\nunimplemented instruction at 0x").And.Contain(": sha1nexte xmm0,xmm1 (0f38c8c1)");
     }
 
     [Fact]
