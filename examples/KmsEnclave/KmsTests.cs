@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using EnclaveTesting.Attestation;
 using EnclaveTesting.Engine.Devices.Nsm;
 using EnclaveTesting.Engine.Eif;
+using EnclaveTesting.Engine.Machine;
 using EnclaveTesting.Kms;
 
 namespace KmsEnclave;
@@ -62,6 +63,19 @@ public class KmsTests(SecretEnclave enclave) : IClassFixture<SecretEnclave>
         {
             enclave.Enclave.AttestationFaults = AttestationFaults.None;
         }
+    }
+
+    [EnclaveFact]
+    public async Task The_service_has_the_time_of_the_enclave()
+    {
+        await using Enclave then = SecretEnclave.Configure(new EnclaveBuilder(), enclave.Kms).WithTime(MachineTime.Virtual).Build();
+        await then.StartAsync();
+
+        JsonObject answer = await enclave.AskAsync(then, "GenerateRandom", new JsonObject { ["NumberOfBytes"] = 16 }, attested: true);
+
+        enclave.Open(answer).Should().HaveCount(16);
+        AttestationDocument document = enclave.Kms.Requests[^1].Attestation!;
+        document.Verify(AttestationPolicy.Trusting() with { TimeProvider = then.TimeOfDay });
     }
 
     [EnclaveFact]
