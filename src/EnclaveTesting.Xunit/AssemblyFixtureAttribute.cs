@@ -13,5 +13,5 @@ namespace EnclaveTesting.Xunit;
 public sealed class AssemblyFixtureAttribute(Type fixtureType) : Attribute, ITestFrameworkAttribute
 {
     /// <summary>The fixture.</summary>
-    public Type FixtureType { get; } = fixtureType;
+    internal Type FixtureType { get; } = fixtureType;
 }

@@ -102,7 +102,7 @@ public sealed partial class Enclave : IAsyncDisposable
 
     /// <summary>The engine's machine, for what this class does not show; after the start.</summary>
     /// <exception cref="InvalidOperationException">The enclave was not started.</exception>
-    public MicroVm Machine => _machine ?? throw new InvalidOperationException($"{Name} was not started: call {nameof(StartAsync)} first.");
+    internal MicroVm Machine => _machine ?? throw new InvalidOperationException($"{Name} was not started: call {nameof(StartAsync)} first.");
 
     /// <summary>What the guest wanted and the accelerator does not have, such as an instruction; nothing before the start.</summary>
     internal IReadOnlyList<string> Diagnostics => _machine?.Diagnostics ?? [];

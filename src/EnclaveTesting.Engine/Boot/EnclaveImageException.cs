@@ -1,7 +1,7 @@
 namespace EnclaveTesting.Engine.Boot;
 
 /// <summary>An image is well formed but cannot be booted: wrong architecture, unknown kernel format, too little memory.</summary>
-public sealed class EnclaveImageException : Exception
+internal sealed class EnclaveImageException : Exception
 {
     /// <summary>An exception with no further detail.</summary>
     public EnclaveImageException()

@@ -12,13 +12,13 @@ namespace EnclaveTesting.Engine.Eif;
 public sealed class EifBuilder
 {
     /// <summary>The command line AWS gives its x86_64 images.</summary>
-    public const string DefaultCommandLine = "reboot=k panic=30 pci=off nomodules console=ttyS0 random.trust_cpu=on root=/dev/ram0";
+    internal const string DefaultCommandLine = "reboot=k panic=30 pci=off nomodules console=ttyS0 random.trust_cpu=on root=/dev/ram0";
 
     /// <summary>Default memory of AWS's images, 1 GiB.</summary>
-    public const long DefaultMemory = 1L << 30;
+    internal const long DefaultMemory = 1L << 30;
 
     /// <summary>Default number of vCPUs of AWS's images.</summary>
-    public const long DefaultCpus = 2;
+    internal const long DefaultCpus = 2;
 
     private readonly Plan _plan;
 
@@ -51,7 +51,7 @@ public sealed class EifBuilder
     }
 
     /// <summary>Sets the CPU architecture the kernel is for.</summary>
-    public EifBuilder WithArchitecture(EifArchitecture architecture) => Enum.IsDefined(architecture)
+    internal EifBuilder WithArchitecture(EifArchitecture architecture) => Enum.IsDefined(architecture)
         ? With(_plan with { Architecture = architecture })
         : throw new ArgumentOutOfRangeException(nameof(architecture), architecture, "Not an architecture of the format.");
 

@@ -7,4 +7,4 @@ namespace EnclaveTesting.Engine.Eif;
 /// <param name="section">The section the bytes belong to.</param>
 /// <param name="offset">Offset of the chunk's first byte in the section's data.</param>
 /// <param name="chunk">The bytes; valid only during the call.</param>
-public delegate void EifChunkHandler(EifSection section, long offset, ReadOnlySpan<byte> chunk);
+internal delegate void EifChunkHandler(EifSection section, long offset, ReadOnlySpan<byte> chunk);

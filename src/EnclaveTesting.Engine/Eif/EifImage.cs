@@ -44,10 +44,10 @@ public sealed class EifImage : IDisposable
     public string Name => _source.Name;
 
     /// <summary>Version of the format, 4.</summary>
-    public int Version => _header.Version;
+    internal int Version => _header.Version;
 
     /// <summary>The CPU architecture the image was built for.</summary>
-    public EifArchitecture Architecture => _header.Architecture;
+    internal EifArchitecture Architecture => _header.Architecture;
 
     /// <summary>Memory the image asks for when nobody says otherwise, in bytes.</summary>
     public long DefaultMemory => _header.DefaultMemory;
@@ -56,25 +56,25 @@ public sealed class EifImage : IDisposable
     public long DefaultCpus => _header.DefaultCpus;
 
     /// <summary>The CRC-32 that the header promises; <see cref="Verify()"/> checks it.</summary>
-    public uint Crc32 => _header.Crc32;
+    internal uint Crc32 => _header.Crc32;
 
     /// <summary>All sections in the order of the header's table, also those of unknown type.</summary>
-    public IReadOnlyList<EifSection> Sections => _sections;
+    internal IReadOnlyList<EifSection> Sections => _sections;
 
     /// <summary>The kernel.</summary>
-    public EifSection Kernel { get; }
+    internal EifSection Kernel { get; }
 
     /// <summary>The kernel command line.</summary>
     public string CommandLine { get; }
 
     /// <summary>The ramdisks in order, at least one; the initrd is all of them, concatenated.</summary>
-    public IReadOnlyList<EifSection> Ramdisks { get; }
+    internal IReadOnlyList<EifSection> Ramdisks { get; }
 
     /// <summary>What the builder of the image noted, or null if the image has no such section.</summary>
     public EifMetadata? Metadata { get; }
 
     /// <summary>The signatures in the signature section; empty if the image is unsigned. AWS writes one, for PCR0.</summary>
-    public IReadOnlyList<EifSignature> Signatures { get; } = [];
+    internal IReadOnlyList<EifSignature> Signatures { get; } = [];
 
     /// <summary>The first signature, whose certificate is what PCR8 measures, or null if the image is unsigned.</summary>
     public EifSignature? Signature => Signatures.Count > 0 ? Signatures[0] : null;
@@ -137,7 +137,7 @@ public sealed class EifImage : IDisposable
     /// </summary>
     /// <exception cref="EifFormatException">The CRC is wrong, or the file became shorter.</exception>
     /// <exception cref="ObjectDisposedException">The image is disposed.</exception>
-    public EifMeasurements Verify(EifChunkHandler handler)
+    internal EifMeasurements Verify(EifChunkHandler handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
         return Checked(EifMeasurer.Measure(_source, _header, _sections, Pcr8(), handler));
@@ -153,7 +153,7 @@ public sealed class EifImage : IDisposable
     /// <summary>Reads the whole image once and gives its PCRs and CRC without judging the CRC.</summary>
     /// <exception cref="EifFormatException">The file became shorter.</exception>
     /// <exception cref="ObjectDisposedException">The image is disposed.</exception>
-    public EifMeasurements Measure() => EifMeasurer.Measure(_source, _header, _sections, Pcr8(), handler: null);
+    internal EifMeasurements Measure() => EifMeasurer.Measure(_source, _header, _sections, Pcr8(), handler: null);
 
     /// <summary>Closes the file. Memory handed out before stays valid.</summary>
     public void Dispose() => _source.Dispose();

@@ -12,5 +12,5 @@ namespace EnclaveTesting.Engine.Eif;
 public sealed record EifMeasurements(PcrValue Pcr0, PcrValue Pcr1, PcrValue Pcr2, PcrValue? Pcr8, uint Crc32)
 {
     /// <summary>The digest behind every register.</summary>
-    public const string HashAlgorithm = "SHA384";
+    internal const string HashAlgorithm = "SHA384";
 }

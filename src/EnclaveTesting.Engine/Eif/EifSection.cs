@@ -1,7 +1,7 @@
 namespace EnclaveTesting.Engine.Eif;
 
 /// <summary>One section of an image. Valid as long as its <see cref="EifImage"/> is not disposed.</summary>
-public sealed class EifSection
+internal sealed class EifSection
 {
     /// <summary>Size in bytes of the header before a section's data: u16 type, u16 flags, u64 size.</summary>
     public const int HeaderSize = 12;

@@ -4,7 +4,7 @@ namespace EnclaveTesting.Engine.Eif;
 /// The type field of an EIF section header. Values not named here are kept as they are: they count into the CRC and are
 /// otherwise ignored. Zero is AWS's "invalid" and is refused.
 /// </summary>
-public enum EifSectionType
+internal enum EifSectionType
 {
     /// <summary>Never valid in a file.</summary>
     Invalid = 0,

@@ -37,25 +37,25 @@ public sealed class EifSignature
     public string CertificatePem { get; }
 
     /// <summary>The signing certificate in DER, the first if there are several: what PCR8 measures.</summary>
-    public ReadOnlyMemory<byte> CertificateDer { get; }
+    internal ReadOnlyMemory<byte> CertificateDer { get; }
 
     /// <summary>The certificate is valid from this time on.</summary>
-    public DateTimeOffset NotBefore { get; }
+    internal DateTimeOffset NotBefore { get; }
 
     /// <summary>The certificate is valid up to this time.</summary>
-    public DateTimeOffset NotAfter { get; }
+    internal DateTimeOffset NotAfter { get; }
 
     /// <summary>The encoded COSE_Sign1 message, with or without its tag.</summary>
-    public ReadOnlyMemory<byte> CoseSign1 { get; }
+    internal ReadOnlyMemory<byte> CoseSign1 { get; }
 
     /// <summary>The register the signature is over, 0 in all images of AWS's tools.</summary>
-    public int RegisterIndex { get; }
+    internal int RegisterIndex { get; }
 
     /// <summary>The register value the signature is over.</summary>
-    public PcrValue RegisterValue { get; }
+    internal PcrValue RegisterValue { get; }
 
     /// <summary>Creates an object for the certificate, which the caller disposes.</summary>
-    public X509Certificate2 CreateCertificate() => X509CertificateLoader.LoadCertificate(CertificateDer.Span);
+    internal X509Certificate2 CreateCertificate() => X509CertificateLoader.LoadCertificate(CertificateDer.Span);
 
     /// <summary>Checks the signature against the image's measurements and the certificate against a point in time.</summary>
     /// <param name="measurements">The PCRs of the image that carries the signature.</param>

@@ -9,7 +9,7 @@ namespace EnclaveTesting.Engine.Eif;
 public readonly struct PcrValue : IEquatable<PcrValue>
 {
     /// <summary>Size in bytes.</summary>
-    public const int Size = SHA384.HashSizeInBytes;
+    internal const int Size = SHA384.HashSizeInBytes;
 
     private readonly Digest _digest;
 
@@ -59,7 +59,7 @@ public readonly struct PcrValue : IEquatable<PcrValue>
 
     /// <summary>Copies the 48 bytes to the start of <paramref name="destination"/>.</summary>
     /// <exception cref="ArgumentException"><paramref name="destination"/> is shorter than 48 bytes.</exception>
-    public void CopyTo(Span<byte> destination) => AsSpan().CopyTo(destination);
+    internal void CopyTo(Span<byte> destination) => AsSpan().CopyTo(destination);
 
     /// <inheritdoc/>
     public bool Equals(PcrValue other) => AsSpan().SequenceEqual(other.AsSpan());

@@ -8,7 +8,7 @@ namespace EnclaveTesting.Engine.Images;
 /// and buildah write them, or the archive of "docker save" or "podman save". No engine and no registry is needed.
 /// Sources: opencontainers/image-spec, image-layout.md, manifest.md, config.md, layer.md.
 /// </summary>
-public sealed class ContainerImage : IDisposable
+internal sealed class ContainerImage : IDisposable
 {
     private const int MaxJsonLength = 16 * 1024 * 1024;
     private const int MaxIndexDepth = 4;

@@ -22,7 +22,7 @@ public sealed class CpioArchive
     private readonly SortedDictionary<string, CpioEntry> _entries = new(StringComparer.Ordinal);
 
     /// <summary>The paths in the archive, sorted, without leading slash.</summary>
-    public IReadOnlyCollection<string> Paths => _entries.Keys;
+    internal IReadOnlyCollection<string> Paths => _entries.Keys;
 
     /// <summary>Adds a directory, or sets the mode of one that is there.</summary>
     /// <exception cref="ArgumentException">The path is not acceptable, or something else has it.</exception>
@@ -57,12 +57,12 @@ public sealed class CpioArchive
 
     /// <summary>Adds a character device node, such as /dev/console (5, 1).</summary>
     /// <exception cref="ArgumentException">The path is not acceptable, or is taken.</exception>
-    public CpioArchive AddCharacterDevice(string path, int major, int minor, UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite) =>
+    internal CpioArchive AddCharacterDevice(string path, int major, int minor, UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite) =>
         AddDevice(CpioWriter.TypeCharacterDevice, path, major, minor, mode);
 
     /// <summary>Adds a block device node, such as /dev/ram0 (1, 0).</summary>
     /// <exception cref="ArgumentException">The path is not acceptable, or is taken.</exception>
-    public CpioArchive AddBlockDevice(string path, int major, int minor, UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite) =>
+    internal CpioArchive AddBlockDevice(string path, int major, int minor, UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite) =>
         AddDevice(CpioWriter.TypeBlockDevice, path, major, minor, mode);
 
     /// <summary>

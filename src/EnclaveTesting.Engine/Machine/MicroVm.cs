@@ -14,7 +14,7 @@ namespace EnclaveTesting.Engine.Machine;
 /// An enclave image in a machine of its own, in this process: created with the image in memory, started once, ended by itself or
 /// stopped, and disposed. Thread-safe.
 /// </summary>
-public sealed class MicroVm : IAsyncDisposable
+internal sealed class MicroVm : IAsyncDisposable
 {
     private readonly GuestMemory _memory;
     private readonly IVirtualMachine _machine;

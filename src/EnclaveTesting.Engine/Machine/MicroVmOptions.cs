@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace EnclaveTesting.Engine.Machine;
 
 /// <summary>How to run an image; what is left out comes from the image or is a Nitro Enclave's default.</summary>
-public sealed record MicroVmOptions
+internal sealed record MicroVmOptions
 {
     /// <summary>Guest RAM in bytes, a multiple of 4096; null takes the image's default.</summary>
     public long? MemoryBytes { get; init; }

@@ -4,7 +4,7 @@ namespace EnclaveTesting.Engine.Memory;
 
 /// <summary>A guest-physical address, in bytes.</summary>
 /// <param name="Value">The address as the guest's memory bus sees it.</param>
-public readonly record struct GuestAddress(ulong Value) : IComparable<GuestAddress>
+internal readonly record struct GuestAddress(ulong Value) : IComparable<GuestAddress>
 {
     /// <summary>The address <paramref name="offset"/> bytes further up; wraps like the hardware's adder.</summary>
     public static GuestAddress operator +(GuestAddress address, ulong offset) => new(address.Value + offset);

@@ -1,7 +1,7 @@
 namespace EnclaveTesting.Engine.Memory;
 
 /// <summary>Guest memory cannot be had in the wanted size, or an address lies outside it.</summary>
-public sealed class GuestMemoryException : Exception
+internal sealed class GuestMemoryException : Exception
 {
     /// <summary>An exception with no further detail.</summary>
     public GuestMemoryException()

@@ -4,7 +4,7 @@ namespace EnclaveTesting.Engine.Memory;
 /// <param name="Start">Guest-physical address of its first byte.</param>
 /// <param name="Length">Length in bytes, a multiple of 4096.</param>
 /// <param name="HostOffset">Offset in bytes into the one host mapping.</param>
-public readonly record struct MemoryRegion(GuestAddress Start, ulong Length, ulong HostOffset)
+internal readonly record struct MemoryRegion(GuestAddress Start, ulong Length, ulong HostOffset)
 {
     /// <summary>The first address above the region.</summary>
     public GuestAddress End => Start + Length;

@@ -8,7 +8,7 @@ namespace EnclaveTesting;
 /// Everything an enclave prints on its serial console: lines with the host's time, raw bytes, and a way to wait for a line.
 /// Thread-safe. Memory is bounded: beyond <see cref="Capacity"/> the oldest half goes, and a note stands in its place.
 /// </summary>
-public sealed class ConsoleLog : ISerialSink
+internal sealed class ConsoleLog : ISerialSink
 {
     /// <summary>How many bytes are kept by default, 16 MiB.</summary>
     public const int DefaultCapacity = 16 << 20;

@@ -15,7 +15,7 @@ public sealed class EnclaveConsole
     }
 
     /// <summary>Everything behind the views: lines with their times, raw bytes.</summary>
-    public ConsoleLog Log { get; }
+    internal ConsoleLog Log { get; }
 
     /// <summary>The complete lines so far.</summary>
     public IReadOnlyList<ConsoleLine> Lines => Log.Lines;

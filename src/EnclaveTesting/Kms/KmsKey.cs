@@ -6,7 +6,7 @@ namespace EnclaveTesting.Kms;
 public sealed record KmsKey
 {
     /// <summary>Size of <see cref="Material"/> in bytes.</summary>
-    public const int MaterialSize = 32;
+    internal const int MaterialSize = 32;
 
     /// <summary>The key's id, a random one unless given; 1 to 64 characters.</summary>
     public string KeyId { get; init; } = Guid.NewGuid().ToString();

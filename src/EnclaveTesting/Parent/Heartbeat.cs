@@ -7,7 +7,7 @@ public sealed class Heartbeat
     public const uint Port = 9000;
 
     /// <summary>The byte.</summary>
-    public const byte Beat = 0xB7;
+    internal const byte Beat = 0xB7;
 
     private Heartbeat(string description, bool isAnswered, byte? answer, TimeSpan delay, bool isRefused, bool closes)
     {

@@ -57,8 +57,8 @@ public sealed class ParentInstance
 
     /// <summary>Opens a port that no script has, for a test that wants to hold the connections itself. Close it by disposing it.</summary>
     /// <exception cref="InvalidOperationException">The port is taken, or the enclave was not started.</exception>
-    public VsockListener Listen(uint port, VsockListenOptions? options = null) =>
-        (_machine ?? throw new InvalidOperationException("The enclave was not started.")).Vsock.Listen(port, options);
+    public VsockListener Listen(uint port) =>
+        (_machine ?? throw new InvalidOperationException("The enclave was not started.")).Vsock.Listen(port);
 
     /// <summary>Waits until a connection to a port has done all that the port's script expects.</summary>
     /// <exception cref="EnclaveTimeoutException">None did in time.</exception>

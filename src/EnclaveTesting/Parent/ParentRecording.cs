@@ -13,7 +13,7 @@ public sealed class ParentRecording
     internal ParentRecording(IReadOnlyList<ParentExchange> exchanges) => Exchanges = exchanges;
 
     /// <summary>The exchanges.</summary>
-    public IReadOnlyList<ParentExchange> Exchanges { get; }
+    internal IReadOnlyList<ParentExchange> Exchanges { get; }
 
     /// <summary>Reads a recording.</summary>
     /// <exception cref="FormatException">The text is none.</exception>

@@ -35,7 +35,7 @@ public sealed partial class Scrubber
     public static Scrubber BuildIds { get; } = Replace("build ids", BuildId(), "<build>");
 
     /// <summary>What is used when nobody says otherwise: <see cref="KernelTimestamps"/> and <see cref="KernelAddresses"/>.</summary>
-    public static IReadOnlyList<Scrubber> Defaults { get; } = [KernelTimestamps, KernelAddresses];
+    internal static IReadOnlyList<Scrubber> Defaults { get; } = [KernelTimestamps, KernelAddresses];
 
     /// <summary>Replaces what matches a pattern.</summary>
     public static Scrubber Replace(Regex pattern, string replacement)

@@ -12,7 +12,7 @@ namespace EnclaveTesting;
 public static class Snapshot
 {
     /// <summary>Set to <c>true</c>, it accepts texts that have no snapshot yet; never one that differs, and never on a build server.</summary>
-    public const string AcceptNewVariable = "ENCLAVE_ACCEPT_NEW_SNAPSHOTS";
+    internal const string AcceptNewVariable = "ENCLAVE_ACCEPT_NEW_SNAPSHOTS";
 
     // Verify writes its files so.
     private static readonly UTF8Encoding FileEncoding = new(encoderShouldEmitUTF8Identifier: true);

@@ -12,10 +12,10 @@ public sealed record SnapshotSettings
     public IReadOnlyList<Scrubber> Scrubbers { get; init; } = Scrubber.Defaults;
 
     /// <summary>A folder for the files, relative to the test's source file; null puts them beside it.</summary>
-    public string? Folder { get; init; }
+    internal string? Folder { get; init; }
 
     /// <summary>What stands after the method's name in the file's name, for tests that run several times.</summary>
-    public string Suffix { get; init; } = "";
+    internal string Suffix { get; init; } = "";
 
     /// <summary>Adds scrubbers to those there are.</summary>
     public SnapshotSettings WithScrubbers(params IEnumerable<Scrubber> scrubbers) => this with { Scrubbers = [.. Scrubbers, .. scrubbers] };

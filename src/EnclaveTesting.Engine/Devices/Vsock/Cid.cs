@@ -4,7 +4,7 @@ namespace EnclaveTesting.Engine.Devices.Vsock;
 
 /// <summary>A vsock context identifier (linux/vm_sockets.h).</summary>
 /// <param name="Value">The number.</param>
-public readonly record struct Cid(uint Value)
+internal readonly record struct Cid(uint Value)
 {
     /// <summary>The hypervisor's own identifier; guests reach the host by it.</summary>
     public static readonly Cid Host = new(2);

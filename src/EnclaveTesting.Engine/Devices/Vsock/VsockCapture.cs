@@ -11,7 +11,7 @@ namespace EnclaveTesting.Engine.Devices.Vsock;
 public sealed class VsockCapture
 {
     /// <summary>How many bytes are kept by default, 64 MiB.</summary>
-    public const int DefaultLimit = 64 << 20;
+    internal const int DefaultLimit = 64 << 20;
 
     private const int MonitorHeaderSize = 32, BlockOverhead = 32;
     private const ushort LinkTypeVsock = 271, TransportVirtio = 2;
@@ -26,7 +26,7 @@ public sealed class VsockCapture
     /// <summary>An empty capture.</summary>
     /// <param name="limit">How many bytes to keep.</param>
     /// <param name="timeProvider">The clock behind the packets' times.</param>
-    public VsockCapture(int limit = DefaultLimit, TimeProvider? timeProvider = null)
+    internal VsockCapture(int limit = DefaultLimit, TimeProvider? timeProvider = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(limit);
         _limit = limit;

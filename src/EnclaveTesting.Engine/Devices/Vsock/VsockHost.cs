@@ -6,7 +6,7 @@ namespace EnclaveTesting.Engine.Devices.Vsock;
 /// The host's end of a machine's vsock device: the parent instance. Thread-safe. Every machine has its own, so the same ports and
 /// CIDs may be used by any number of machines at once.
 /// </summary>
-public sealed class VsockHost
+internal sealed class VsockHost
 {
     /// <summary>The host connects from ports from here on.</summary>
     internal const uint FirstEphemeralPort = 0x4000_0000;

@@ -1,7 +1,7 @@
 namespace EnclaveTesting.Engine.Devices.Vsock;
 
 /// <summary>How a port of the parent behaves.</summary>
-public sealed record VsockListenOptions
+internal sealed record VsockListenOptions
 {
     /// <summary>The receive buffer of a connection, 256 KiB as Linux has it.</summary>
     public const int DefaultReceiveWindow = 256 * 1024;

@@ -24,7 +24,7 @@ public sealed class VsockStream : Stream
     public uint GuestPort => _connection.Key.GuestPort;
 
     /// <summary>By which CID the enclave knows this end: 3, or 2 if it connected to that.</summary>
-    public Cid HostCid => new(_connection.Key.HostCid);
+    internal Cid HostCid => new(_connection.Key.HostCid);
 
     /// <inheritdoc/>
     public override bool CanRead => Volatile.Read(ref _disposed) == 0;
@@ -49,7 +49,7 @@ public sealed class VsockStream : Stream
     internal bool HasEnded => _connection.HasEnded;
 
     /// <summary>Answers a connection of a port that defers it; nothing elsewhere.</summary>
-    public void Accept() => _connection.Accept();
+    internal void Accept() => _connection.Accept();
 
     /// <summary>Resets the connection (RST): what is on its way is lost; before <see cref="Accept"/> it is refused.</summary>
     public void Abort() => _connection.Abort();
