@@ -7,6 +7,7 @@
 #define AP_PAGE 0x8000u
 #define STACK_SIZE 4096
 #define INCREMENTS 1000u
+#define PAIR_INCREMENTS 25u         /* each may be the work of a hypervisor that stops the other processors meanwhile */
 #define LAPIC_ID 0x20
 #define LAPIC_ICR_LOW 0x300
 #define LAPIC_ICR_HIGH 0x310
@@ -19,6 +20,11 @@ extern const char ap_start_begin[], ap_start_end[];
 uint64_t ap_stack;
 
 static volatile uint32_t online, finished, go, counter;
+static bool with_pairs;
+static struct
+{
+    uint64_t count, inverse;
+} __attribute__((aligned(16))) pair = {0, ~0ull};
 
 struct __attribute__((packed)) mp_pointer
 {
@@ -77,8 +83,21 @@ static const struct mp_table *find_table(void)
     return memcmp(table->signature, "PCMP", 4) == 0 && sum(table, table->length) == 0 ? table : NULL;
 }
 
+/* Counts up in one half and down in the other, both at once. */
+static void count_pair(void)
+{
+    uint64_t low = pair.count, high = pair.inverse;
+    uint8_t equal;
+    do
+        __asm__ volatile("lock cmpxchg16b %0; setz %3" : "+m"(pair), "+a"(low), "+d"(high), "=r"(equal) : "b"(low + 1), "c"(high - 1) : "cc");
+    while (!equal);
+}
+
 static void count(void)
 {
+    if (with_pairs)
+        for (unsigned i = 0; i < PAIR_INCREMENTS; i++)
+            count_pair();
     for (unsigned i = 0; i < INCREMENTS; i++)
         __asm__ volatile("lock; incl %0" : "+m"(counter) : : "cc");
     __asm__ volatile("lock; incl %0" : "+m"(finished) : : "cc");
@@ -133,6 +152,7 @@ void guest_main(void)
     uint8_t ids[MAX_CPUS];
     unsigned cpus = 0;
     boot_print("smp");
+    with_pairs = option_set("smp.pairs");
     lapic_enable();
     const struct mp_table *table = find_table();
     if (table == NULL)
@@ -162,4 +182,6 @@ void guest_main(void)
     while (finished != all)
         pause_cpu();
     print("smp: %u cpus counted to %u, %s\n", all, counter, counter == all * INCREMENTS ? "as they should" : "WRONG");
+    if (with_pairs)
+        print("smp: pairs counted to %lu, %s\n", pair.count, pair.count == all * PAIR_INCREMENTS && pair.inverse == ~pair.count ? "as they should" : "WRONG");
 }

@@ -287,6 +287,7 @@ public sealed partial class Enclave : IAsyncDisposable
         Accelerator = _options.Accelerator,
         Decompress = _options.Decompress,
         CpuTemplate = _options.CpuTemplate,
+        SoftwareAssist = _options.SoftwareAssist,
         Console = Console.Log,
         Nsm = _options.Nsm,
         Capture = Capture,

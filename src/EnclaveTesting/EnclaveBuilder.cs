@@ -104,12 +104,18 @@ public sealed class EnclaveBuilder
 
     /// <summary>
     /// Says whether the host unpacks a packed kernel and packed ramdisks, as by default for the software CPU, or the enclave's kernel does it
-    /// itself, as on a real host and by default on KVM. PCRs are those of the image either way.
+    /// itself, as on a real host and by default on KVM that runs it on the processor. PCRs are those of the image either way.
     /// </summary>
     public EnclaveBuilder WithDecompression(bool decompress = true) => With(Options with { Decompress = decompress });
 
     /// <summary>Says which processor the guest sees; <see cref="CpuTemplate.Host"/> by default. The others are the same on every host.</summary>
     public EnclaveBuilder WithCpuTemplate(CpuTemplate template) => With(Options with { CpuTemplate = template });
+
+    /// <summary>
+    /// Says whether the software CPU executes the instructions at which KVM gives up, as by default, or they end the enclave with
+    /// <see cref="Engine.Machine.VmExitReason.HypervisorError"/>.
+    /// </summary>
+    public EnclaveBuilder WithSoftwareAssist(bool assist = true) => With(Options with { SoftwareAssist = assist });
 
     /// <summary>Runs the enclave in the host's time (the default) or in virtual time, which only the software CPU has.</summary>
     public EnclaveBuilder WithTime(MachineTime time) => With(Options with { Time = time });

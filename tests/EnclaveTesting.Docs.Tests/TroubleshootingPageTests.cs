@@ -41,6 +41,19 @@ public class TroubleshootingPageTests
     }
     #endregion
 
+    #region assist
+    [EnclaveFact]
+    public async Task With_nothing_but_what_KVM_itself_executes()
+    {
+        await using Enclave enclave = new EnclaveBuilder()
+            .WithImage("hello.eif")
+            .WithSoftwareAssist(false)
+            .Build();
+
+        await enclave.StartAsync();
+    }
+    #endregion
+
     #region not_ready
     [Fact]
     public async Task An_enclave_that_does_not_become_ready()

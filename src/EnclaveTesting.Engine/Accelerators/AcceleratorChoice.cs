@@ -58,6 +58,9 @@ internal sealed record AcceleratorChoice(IAccelerator Accelerator, string Reason
         var kvm = new KvmAccelerator();
         if (kvm.WhyNot(template) is { } problem)
             throw new AcceleratorUnavailableException(problem);
-        return new AcceleratorChoice(kvm, reason);
+        AcceleratorProbe probe = KvmProbe.Value;
+        return probe.Works
+            ? new AcceleratorChoice(kvm, reason)
+            : new AcceleratorChoice(new KvmAccelerator { IsInterpreter = true }, $"{reason}, although {probe.Finding}");
     }
 }

@@ -6,6 +6,9 @@ internal interface IAccelerator
     /// <summary>Which one this is; never <see cref="Accelerator.Auto"/>.</summary>
     Accelerator Kind { get; }
 
+    /// <summary>Whether the guest's kernel is interpreted: then each instruction that it is spared counts.</summary>
+    bool IsInterpreter { get; }
+
     /// <summary>
     /// Creates the CPUs and the interrupt controllers around memory that the caller keeps and disposes later.
     /// Nothing runs yet; on failure nothing is left behind.

@@ -15,6 +15,9 @@ internal sealed record VirtualMachineConfiguration(GuestMemory Memory, int CpuCo
     /// <summary>The processor that the guest sees.</summary>
     public CpuTemplate CpuTemplate { get; init; }
 
+    /// <summary>Whether the software CPU executes what another accelerator cannot. Where one is only to be tried it must not.</summary>
+    public bool SoftwareAssist { get; init; }
+
     /// <summary>The time of day that the accelerator tells the guest, where it does.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 }

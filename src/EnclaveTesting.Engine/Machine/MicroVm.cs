@@ -45,7 +45,7 @@ internal sealed class MicroVm : IAsyncDisposable
         try
         {
             LoadedImage loaded = LinuxBoot.Load(image, _memory, platform, CommandLine, options.ExtraInitrd,
-                options.Decompress ?? Accelerator == Accelerator.Software, _log);
+                options.Decompress ?? accelerator.Accelerator.IsInterpreter, _log);
             _entry = loaded.Entry;
             Measurements = loaded.Measurements;
             (_machine, _devices) = Assemble(accelerator);
@@ -251,7 +251,7 @@ internal sealed class MicroVm : IAsyncDisposable
 
     private (IVirtualMachine Machine, MachineDevices Devices) Assemble(AcceleratorChoice accelerator)
     {
-        var configuration = new VirtualMachineConfiguration(_memory, Cpus, _log) { TimeProvider = TimeOfDay, Seed = _options.Seed, CpuTemplate = _options.CpuTemplate };
+        var configuration = new VirtualMachineConfiguration(_memory, Cpus, _log) { TimeProvider = TimeOfDay, Seed = _options.Seed, CpuTemplate = _options.CpuTemplate, SoftwareAssist = _options.SoftwareAssist };
         IVirtualMachine machine = accelerator.Accelerator.CreateMachine(configuration, _bus);
         try
         {

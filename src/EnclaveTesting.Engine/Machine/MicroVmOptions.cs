@@ -34,7 +34,8 @@ internal sealed record MicroVmOptions
     /// <summary>
     /// Whether the host unpacks a packed kernel and packed ramdisks while it loads them, which spares the guest most of the instructions of
     /// its start; what the host does not know is left to the guest, and PCRs are those of the image either way. The guest's kernel is then not
-    /// placed at random, and a ramdisk's format works even where the kernel was built without it. Null unpacks for the software CPU only.
+    /// placed at random, and a ramdisk's format works even where the kernel was built without it. Null unpacks
+    /// where the guest's kernel is interpreted: by the software CPU, or by a KVM that emulates it.
     /// </summary>
     public bool? Decompress { get; init; }
 
@@ -43,6 +44,12 @@ internal sealed record MicroVmOptions
 
     /// <summary>The processor that the guest sees.</summary>
     public CpuTemplate CpuTemplate { get; init; }
+
+    /// <summary>
+    /// Whether the software CPU executes the instructions at which KVM gives up (vector instructions on device registers, for example);
+    /// <see cref="MicroVm.Diagnostics"/> says how many there were. Without it they end the machine.
+    /// </summary>
+    public bool SoftwareAssist { get; init; } = true;
 
     /// <summary>Receives the console's bytes; null drops them.</summary>
     public ISerialSink? Console { get; init; }

@@ -34,6 +34,9 @@ internal sealed record EnclaveOptions
     /// <summary>The processor that the guest sees.</summary>
     public CpuTemplate CpuTemplate { get; init; }
 
+    /// <summary>Whether the software CPU executes the instructions at which KVM gives up.</summary>
+    public bool SoftwareAssist { get; init; } = true;
+
     public MachineTime Time { get; init; }
 
     public TimeProvider? TimeOfDay { get; init; }

@@ -71,7 +71,7 @@ public class AcceleratorProbeTests
     public async Task Kvm_is_chosen_exactly_where_it_runs_real_code()
     {
         AcceleratorProbe probe = AcceleratorProbe.Run(new KvmAccelerator());
-        await using Machine.BareMetalGuest guest = Machine.BareMetalGuest.Start("probe", new MicroVmOptions { Accelerator = Accelerator.Kvm });
+        await using Machine.BareMetalGuest guest = Machine.BareMetalGuest.Start("probe", new MicroVmOptions { Accelerator = Accelerator.Kvm, SoftwareAssist = false });
         VmExit exit = await guest.ExitAsync();
 
         (exit.Reason == VmExitReason.Reboot).Should().Be(probe.Works, $"{exit}; {probe.Finding}");

@@ -11,6 +11,8 @@ internal sealed class ScriptedAccelerator(Action<IMachineBus> script) : IAcceler
 {
     public Accelerator Kind => Accelerator.Kvm;
 
+    public bool IsInterpreter => false;
+
     public bool IsDisposed { get; private set; }
 
     public IVirtualMachine CreateMachine(VirtualMachineConfiguration configuration, IMachineBus bus) => new Machine(this, bus);

@@ -9,6 +9,9 @@ internal sealed class KvmAccelerator(string devicePath = KvmAccelerator.DefaultD
     /// <summary>Where Linux puts KVM.</summary>
     public const string DefaultDevice = "/dev/kvm";
 
+    /// <summary>Whether it is known that this KVM emulates ring 0 instead of running it on the processor; see <see cref="AcceleratorProbe"/>.</summary>
+    public bool IsInterpreter { get; init; }
+
     /// <inheritdoc/>
     public Accelerator Kind => Accelerator.Kvm;
 
@@ -21,7 +24,7 @@ internal sealed class KvmAccelerator(string devicePath = KvmAccelerator.DefaultD
         {
             if (WhyNot(kvm, configuration.CpuTemplate) is { } problem)
                 throw new AcceleratorUnavailableException(problem);
-            return new KvmVirtualMachine(kvm, configuration, bus);
+            return new KvmVirtualMachine(kvm, configuration, bus, IsInterpreter);
         }
         catch (KvmException exception)
         {

@@ -5,7 +5,7 @@ internal static class KvmCapability
 {
     public const int Irqchip = 0, UserMemory = 3, ExtCpuid = 7, MpState = 14, Irqfd = 32, Pit2 = 33, Ioeventfd = 36;
     public const int TscDeadlineTimer = 72, ImmediateExit = 136;
-    public const int Xsave2 = 208;
+    public const int SetGuestDebug = 23, X86UserSpaceMsr = 188, X86MsrFilter = 189, ExitOnEmulationFailure = 204, Xsave2 = 208;
 
     /// <summary>What a machine here cannot do without, with the name that documentation uses.</summary>
     public static readonly (int Number, string Name)[] Required =

@@ -19,6 +19,8 @@ internal static unsafe class KvmIoctl
     public const uint GetIrqchip = 0xC208AE62, SetIrqchip = 0x8208AE63, GetPit2 = 0x8070AE9F, SetPit2 = 0x4070AEA0;
     public const uint GetClock = 0x8030AE7C, SetClock = 0x4030AE7B, GetTscKhz = 0xAEA3;
 
+    public const uint SetGuestDebug = 0x4048AE9B, EnableCap = 0x4068AEA3, X86SetMsrFilter = 0x4188AEC6;
+
     /// <summary>KVM's interface has had this version since Linux 2.6.22.</summary>
     public const int ApiVersion = 12;
 

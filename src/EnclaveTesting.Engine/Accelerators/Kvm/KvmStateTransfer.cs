@@ -11,7 +11,7 @@ namespace EnclaveTesting.Engine.Accelerators.Kvm;
 internal static unsafe class KvmStateTransfer
 {
     /// <summary>Bytes of struct kvm_xsave.</summary>
-    private const int ClassicExtendedSize = 4096;
+    public const int ClassicExtendedSize = 4096;
 
     private const uint Tsc = 0x10, TscDeadline = 0x6E0;
     private const uint TimerLvt = 0x320, LvtMasked = 1 << 16, LvtModeMask = 3 << 17, LvtDeadlineMode = 2 << 17;
@@ -146,7 +146,8 @@ internal static unsafe class KvmStateTransfer
         return [.. entries];
     }
 
-    private static bool TryReadMsr(FileDescriptor cpu, uint index, out ulong value)
+    /// <summary>Reads a model-specific register; false where KVM does not have it.</summary>
+    public static bool TryReadMsr(FileDescriptor cpu, uint index, out ulong value)
     {
         var msr = new KvmOneMsr { Count = 1, Entry = new KvmMsrEntry { Index = index } };
         bool done = KvmIoctl.Call(cpu, KvmIoctl.GetMsrs, ref msr) == 1;
@@ -154,10 +155,16 @@ internal static unsafe class KvmStateTransfer
         return done;
     }
 
+    /// <summary>Writes a model-specific register; false where KVM does not take the value.</summary>
+    public static bool TryWriteMsr(FileDescriptor cpu, uint index, ulong value)
+    {
+        var msr = new KvmOneMsr { Count = 1, Entry = new KvmMsrEntry { Index = index, Value = value } };
+        return KvmIoctl.Call(cpu, KvmIoctl.SetMsrs, ref msr) == 1;
+    }
+
     private static void WriteMsr(FileDescriptor cpu, KvmMsrEntry entry)
     {
-        var msr = new KvmOneMsr { Count = 1, Entry = entry };
-        if (KvmIoctl.Call(cpu, KvmIoctl.SetMsrs, ref msr) == 1)
+        if (TryWriteMsr(cpu, entry.Index, entry.Value))
             return;
         // What describes the host can be read only; that is no loss where it says the same.
         if (!TryReadMsr(cpu, entry.Index, out ulong value) || value != entry.Value)

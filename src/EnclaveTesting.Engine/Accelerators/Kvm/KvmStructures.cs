@@ -187,8 +187,19 @@ internal unsafe struct KvmDebugRegs
 [StructLayout(LayoutKind.Explicit, Size = 64)]
 internal struct KvmVcpuEvents
 {
+    public const byte ShadowOfSti = 2;
+
     [FieldOffset(0)]
     public byte ExceptionInjected;
+
+    [FieldOffset(1)]
+    public byte ExceptionNumber;
+
+    [FieldOffset(2)]
+    public byte ExceptionHasError;
+
+    [FieldOffset(3)]
+    public byte ExceptionPending;
 
     [FieldOffset(8)]
     public byte InterruptInjected;
@@ -246,6 +257,48 @@ internal struct KvmTranslation
     public byte Valid, Writable, UserMode;
     private readonly byte _padding0;
     private readonly uint _padding1;
+}
+
+/// <summary>struct kvm_enable_cap.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct KvmEnableCap
+{
+    public uint Capability, Flags;
+    public fixed ulong Arguments[4];
+    public fixed byte Padding[64];
+}
+
+/// <summary>struct kvm_guest_debug.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct KvmGuestDebug
+{
+    public const uint Enable = 1, UseHardwareBreakpoints = 0x2_0000;
+
+    public uint Control, Padding;
+    public fixed ulong DebugRegisters[8];
+}
+
+/// <summary>struct kvm_msr_filter with one range.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 392)]
+internal struct KvmMsrFilter
+{
+    public const uint Write = 2;
+
+    [FieldOffset(0)]
+    public uint Flags;
+
+    [FieldOffset(8)]
+    public uint RangeFlags;
+
+    [FieldOffset(12)]
+    public uint Count;
+
+    [FieldOffset(16)]
+    public uint First;
+
+    /// <summary>One bit for each register; clear: its accesses exit.</summary>
+    [FieldOffset(24)]
+    public nint Bitmap;
 }
 
 /// <summary>struct kvm_run: the page shared with the kernel; only what is read here.</summary>
@@ -308,6 +361,19 @@ internal unsafe struct KvmRun
 
     [FieldOffset(32)]
     public uint SystemEventType;
+
+    [FieldOffset(40)]
+    public ulong DebugPc;
+
+    /// <summary>Set by the host: the guest gets #GP.</summary>
+    [FieldOffset(32)]
+    public byte MsrError;
+
+    [FieldOffset(44)]
+    public uint MsrIndex;
+
+    [FieldOffset(48)]
+    public ulong MsrData;
 }
 
 /// <summary>KVM_EXIT_*.</summary>
@@ -323,4 +389,5 @@ internal enum KvmExitReason : uint
     Intr = 10,
     InternalError = 17,
     SystemEvent = 24,
+    X86Wrmsr = 30,
 }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using EnclaveTesting.Engine.Accelerators.Software.Cpu;
 using EnclaveTesting.Engine.Boot;
 using EnclaveTesting.Engine.Machine;
 using EnclaveTesting.Engine.Memory;
@@ -9,6 +10,7 @@ namespace EnclaveTesting.Engine.Accelerators.Kvm;
 internal sealed unsafe class KvmVirtualCpu : IDisposable
 {
     private const int LongestInstruction = 15;
+    private const uint EmulationFailure = 1;
     private const int MpStateHalted = 3, MpStateUninitialized = 1;
 
     private readonly FileDescriptor _fd;
@@ -30,9 +32,26 @@ internal sealed unsafe class KvmVirtualCpu : IDisposable
     private bool _registersKnown;
     private CpuRegisters _registers;
     private CpuSystemRegisters _system;
+    private readonly KvmAssistCount? _assistCount;
+    private readonly KvmSystemCallEntry? _systemCalls;
+    private readonly int _extendedSize;
+    private readonly KvmExclusion? _exclusion;
+    private KvmSoftwareAssist? _assist;
 
-    public KvmVirtualCpu(FileDescriptor vm, int index, int runSize, IMachineBus bus, GuestMemory memory)
+    /// <summary>Creates a CPU.</summary>
+    /// <param name="vm">Its machine.</param>
+    /// <param name="index">Its number and APIC id.</param>
+    /// <param name="runSize">Bytes of its shared page.</param>
+    /// <param name="bus">The machine's devices.</param>
+    /// <param name="memory">The guest's RAM.</param>
+    /// <param name="assist">Counts what the software CPU executes for it; null: nothing.</param>
+    /// <param name="emulated">Whether this KVM emulates ring 0.</param>
+    /// <param name="extendedSize">KVM_CAP_XSAVE2.</param>
+    /// <param name="exclusion">Stops the other CPUs; null where there are none.</param>
+    public KvmVirtualCpu(
+        FileDescriptor vm, int index, int runSize, IMachineBus bus, GuestMemory memory, KvmAssistCount? assist, bool emulated, int extendedSize, KvmExclusion? exclusion)
     {
+        _exclusion = exclusion;
         _index = index;
         _bus = bus;
         _memory = memory;
@@ -47,6 +66,10 @@ internal sealed unsafe class KvmVirtualCpu : IDisposable
         }
 
         _run = (KvmRun*)page;
+        _assistCount = assist;
+        _extendedSize = extendedSize;
+        if (emulated && assist is not null)
+            _systemCalls = new KvmSystemCallEntry(_fd, assist);
         _thread = new Thread(Loop) { IsBackground = true, Name = $"enclave cpu {index}" };
     }
 
@@ -116,15 +139,34 @@ internal sealed unsafe class KvmVirtualCpu : IDisposable
     }
 
     /// <summary>Lets a paused thread go on.</summary>
-    public void Resume()
+    /// <param name="noticed">Whether a guest that watches for CPUs that are stuck is told that this one was stopped.</param>
+    public void Resume(bool noticed = true)
     {
-        // A guest that watches for CPUs that are stuck is told that this one was stopped; it may not use kvmclock at all.
-        _ = LibC.IoControl(_fd, KvmIoctl.KvmclockCtrl, 0);
+        // The guest may not use kvmclock at all.
+        if (noticed)
+            _ = LibC.IoControl(_fd, KvmIoctl.KvmclockCtrl, 0);
         lock (_parking)
         {
             _pause = false;
             Monitor.PulseAll(_parking);
         }
+    }
+
+    /// <summary>On the CPU's thread: it waits for others and executes nothing.</summary>
+    public void BeginWaiting()
+    {
+        lock (_parking)
+        {
+            _parked = true;
+            Monitor.PulseAll(_parking);
+        }
+    }
+
+    /// <summary>On the CPU's thread: it goes on.</summary>
+    public void EndWaiting()
+    {
+        lock (_parking)
+            _parked = false;
     }
 
     /// <summary>Everything KVM knows of the CPU; while it is parked.</summary>
@@ -134,6 +176,7 @@ internal sealed unsafe class KvmVirtualCpu : IDisposable
     public void Configure(KvmVirtualCpuState state, int extendedSize)
     {
         KvmStateTransfer.Apply(_fd, state, extendedSize);
+        _systemCalls?.Restore(Assist);
         _cpuid = KvmCpuidTable.From(state.Cpuid);
     }
 
@@ -170,7 +213,11 @@ internal sealed unsafe class KvmVirtualCpu : IDisposable
         Join();
         _ = LibC.MUnmap((nint)_run, _runSize);
         _fd.Dispose();
+        _assist?.Dispose();
     }
+
+    // Most guests on most hosts never need it.
+    private KvmSoftwareAssist Assist => _assist ??= new KvmSoftwareAssist(_fd, _index, _memory, _bus, _assistCount!, _extendedSize);
 
     private void Kick()
     {
@@ -229,7 +276,7 @@ internal sealed unsafe class KvmVirtualCpu : IDisposable
                 AnswerKick();
                 return true;
             case KvmExitReason.Shutdown:
-                return End(VmExitReason.TripleFault, "A virtual CPU could not deliver a double fault and shut down.");
+                return EndTripleFault();
             case KvmExitReason.SystemEvent:
                 return _run->SystemEventType == 2
                     ? End(VmExitReason.Reboot, "The guest asked the hypervisor for a reset.")
@@ -237,7 +284,12 @@ internal sealed unsafe class KvmVirtualCpu : IDisposable
             case KvmExitReason.FailEntry:
                 return End(VmExitReason.HypervisorError, $"The processor refused to enter the guest (KVM_EXIT_FAIL_ENTRY, hardware reason 0x{_run->HardwareReason:x}).");
             case KvmExitReason.InternalError:
-                return EndInternalError();
+                return _run->InternalSuberror == EmulationFailure && _assistCount is not null ? AssistInstruction() : EndInternalError(null);
+            case KvmExitReason.Debug when _systemCalls is not null:
+                return Continue(_systemCalls.Handle(Assist, out string? failure), failure);
+            case KvmExitReason.X86Wrmsr when _systemCalls is not null && _run->MsrIndex == KvmSystemCallEntry.EntryRegister:
+                _run->MsrError = (byte)(_systemCalls.TrySetEntry(_run->MsrData, Assist) ? 0 : 1);
+                return true;
             default:
                 return End(VmExitReason.HypervisorError, $"KVM stopped with exit reason {_run->ExitReason}, which this machine never asks for.");
         }
@@ -313,19 +365,45 @@ internal sealed unsafe class KvmVirtualCpu : IDisposable
             _bus.ReadMmio(new GuestAddress(_run->MmioAddress), data);
     }
 
-    private bool EndInternalError()
+    private bool AssistInstruction()
+    {
+        if (_exclusion is null || !Assist.IsLocked())
+            return Continue(Assist.Execute(counted: true, out string? failure), failure);
+        _exclusion.Enter(this);
+        try
+        {
+            return Continue(Assist.Execute(counted: true, out string? failure), failure);
+        }
+        finally
+        {
+            _exclusion.Leave(this, noticed: false);
+        }
+    }
+
+    private bool Continue(CpuStop stop, string? failure)
+    {
+        if (failure is not null)
+            return Assist.TryRefuseToUser() || EndInternalError(failure);
+        return stop != CpuStop.TripleFault || EndTripleFault();
+    }
+
+    private bool EndTripleFault() => End(VmExitReason.TripleFault, "A virtual CPU could not deliver a double fault and shut down.");
+
+    private bool EndInternalError(string? assistFailure)
     {
         uint suberror = _run->InternalSuberror;
         byte[]? bytes = null;
-        if (suberror == 1 && _run->InternalDataCount >= 3 && (_run->EmulationFlags & 1) != 0)
+        if (suberror == EmulationFailure && _run->InternalDataCount >= 3 && (_run->EmulationFlags & 1) != 0)
         {
             int size = Math.Min((int)_run->InstructionSize, LongestInstruction);
             bytes = new ReadOnlySpan<byte>(_run->InstructionBytes, size).ToArray();
         }
 
-        string detail = suberror == 1
+        string detail = suberror == EmulationFailure
             ? "KVM could not emulate an instruction (KVM_EXIT_INTERNAL_ERROR, suberror 1)."
             : $"KVM reported an internal error (KVM_EXIT_INTERNAL_ERROR, suberror {suberror}).";
+        if (assistFailure is not null)
+            detail += $" The software CPU was asked to execute it, and could not: {assistFailure}.";
         return End(VmExitReason.HypervisorError, detail, bytes);
     }
 

@@ -29,9 +29,11 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
     private readonly int _tscKilohertz;
     private KvmMachineState? _restored;
     private int _paused;
-    private readonly bool _tscDeadline;
+    private readonly bool _tscDeadline, _emulated;
     private readonly CpuTemplate _template;
+    private readonly KvmAssistCount? _assist;
     private readonly KvmVirtualCpu[] _cpus;
+    private readonly KvmExclusion _exclusion;
     private readonly Dictionary<Gsi, KvmInterruptLine> _lines = [];
     private readonly List<(EventFd Event, Doorbell Doorbell)> _doorbells = [];
     private readonly EventFd _wake = new();
@@ -40,12 +42,20 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
     private volatile bool _stop;
     private bool _started, _disposed;
 
-    public KvmVirtualMachine(FileDescriptor kvm, VirtualMachineConfiguration configuration, IMachineBus bus)
+    /// <summary>Creates CPUs and interrupt controllers.</summary>
+    /// <param name="kvm">KVM's device.</param>
+    /// <param name="configuration">The machine.</param>
+    /// <param name="bus">Its devices.</param>
+    /// <param name="emulated">Whether this KVM emulates ring 0 instead of running it on the processor.</param>
+    public KvmVirtualMachine(FileDescriptor kvm, VirtualMachineConfiguration configuration, IMachineBus bus, bool emulated = false)
     {
         _bus = bus;
+        _emulated = emulated;
+        _assist = configuration.SoftwareAssist ? new KvmAssistCount() : null;
         _timeOfDay = configuration.TimeProvider;
         _template = configuration.CpuTemplate;
         _cpus = new KvmVirtualCpu[configuration.CpuCount];
+        _exclusion = new KvmExclusion(_cpus);
         _eventThread = new Thread(WatchEvents) { IsBackground = true, Name = "enclave events" };
         _vm = new FileDescriptor(-1);
         try
@@ -75,9 +85,11 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
             _msrs = KvmStateTransfer.ListMsrs(kvm);
             _extendedSize = KvmIoctl.Call(_vm, KvmIoctl.CheckExtension, KvmCapability.Xsave2);
             _tscDeadline = KvmIoctl.Call(kvm, KvmIoctl.CheckExtension, KvmCapability.TscDeadlineTimer) > 0;
+            if (_assist is not null)
+                PrepareAssist();
             int runSize = KvmIoctl.Call(kvm, KvmIoctl.GetVcpuMmapSize);
             for (int i = 0; i < _cpus.Length; i++)
-                _cpus[i] = new KvmVirtualCpu(_vm, i, runSize, bus, configuration.Memory);
+                _cpus[i] = new KvmVirtualCpu(_vm, i, runSize, bus, configuration.Memory, _assist, emulated, _extendedSize, _cpus.Length == 1 ? null : _exclusion);
             _tscKilohertz = _cpus[0].TscKilohertz;
         }
         catch
@@ -91,7 +103,7 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
     public long Exits => _cpus.Sum(cpu => cpu.Exits);
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> Diagnostics => [];
+    public IReadOnlyList<string> Diagnostics => _assist?.Describe() ?? [];
 
     /// <inheritdoc/>
     public IInterruptLine GetInterruptLine(Gsi gsi)
@@ -187,10 +199,7 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
             throw new InvalidOperationException("A machine can be paused once it has been started.");
         if (Interlocked.Exchange(ref _paused, 1) != 0)
             return;
-        foreach (KvmVirtualCpu cpu in _cpus)
-            cpu.RequestPause();
-        foreach (KvmVirtualCpu cpu in _cpus)
-            cpu.WaitUntilParked();
+        _exclusion.Enter(null);
         _eventGate.Wait();
         if (_stop)
             return;
@@ -207,8 +216,7 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
         if (Interlocked.Exchange(ref _paused, 0) == 0)
             return;
         _eventGate.Release();
-        foreach (KvmVirtualCpu cpu in _cpus)
-            cpu.Resume();
+        _exclusion.Leave(null, noticed: true);
     }
 
     /// <summary>Everything KVM knows of the machine; while it is paused.</summary>
@@ -269,6 +277,8 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
             return KvmCpuid.Create(_template, number, _cpus.Length);
         KvmCpuidTable cpuid = _cpuid;
         KvmCpuid.Adapt(ref cpuid, number, _cpus.Length, _tscDeadline);
+        if (_emulated)
+            KvmEmulatedCpuid.Adapt(ref cpuid);
         return cpuid;
     }
 
@@ -287,6 +297,7 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
         _eventGate.Release(); // of a paused machine; afterwards nobody waits there any more
         foreach (KvmVirtualCpu cpu in _cpus)
             cpu?.RequestStop();
+        _exclusion.Open();
     }
 
     /// <inheritdoc/>
@@ -312,6 +323,26 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
         RequestStop();
         Join();
         Release();
+    }
+
+    private void PrepareAssist()
+    {
+        if (KvmIoctl.Call(_vm, KvmIoctl.CheckExtension, KvmCapability.ExitOnEmulationFailure) > 0)
+            Enable(KvmCapability.ExitOnEmulationFailure, 1);
+        if (!_emulated || KvmIoctl.Call(_vm, KvmIoctl.CheckExtension, KvmCapability.X86MsrFilter) <= 0)
+            return;
+        const ulong exitWhenFiltered = 4;
+        Enable(KvmCapability.X86UserSpaceMsr, exitWhenFiltered);
+        ulong none = 0;
+        var filter = new KvmMsrFilter { RangeFlags = KvmMsrFilter.Write, Count = 1, First = KvmSystemCallEntry.EntryRegister, Bitmap = (nint)(&none) };
+        KvmIoctl.Call(_vm, KvmIoctl.X86SetMsrFilter, ref filter);
+    }
+
+    private void Enable(int capability, ulong argument)
+    {
+        var enable = new KvmEnableCap { Capability = (uint)capability };
+        enable.Arguments[0] = argument;
+        KvmIoctl.Call(_vm, KvmIoctl.EnableCap, ref enable);
     }
 
     private void Advance(KvmMachineState state, ulong nanoseconds)

@@ -8,6 +8,9 @@ internal sealed class SoftwareAccelerator(bool virtualTime = false) : IAccelerat
     public Accelerator Kind => Accelerator.Software;
 
     /// <inheritdoc/>
+    public bool IsInterpreter => true;
+
+    /// <inheritdoc/>
     public IVirtualMachine CreateMachine(VirtualMachineConfiguration configuration, IMachineBus bus) =>
         new SoftwareVirtualMachine(configuration, bus, virtualTime);
 }

@@ -17,7 +17,8 @@ namespace EnclaveTesting.Engine.Tests.Accelerators.Kvm;
 /// </summary>
 internal sealed class KvmMachineBed : IMachineBus, IDisposable
 {
-    public const ulong Code = 0x2000, Data = 0x4000, Results = 0x6000;
+    public const ulong Code = 0x2000, Data = 0x4000, Results = 0x6000, Idt = 0x7000;
+    public const ushort UserData = 0x28, UserCode = 0x30;
     public const byte Port = 0xF4;
 
     private const ushort Serial = 0x3F8, SerialInterrupt = 0x3FA, SerialStatus = 0x3FD, Keyboard = 0x64;
@@ -29,9 +30,12 @@ internal sealed class KvmMachineBed : IMachineBus, IDisposable
     private readonly List<(int Length, TaskCompletionSource Reached)> _waiting = [];
     private volatile uint _answer;
 
-    private KvmMachineBed(int cpus)
+    private readonly bool _assist;
+
+    private KvmMachineBed(int cpus, bool assist = false)
     {
         _cpus = cpus;
+        _assist = assist;
         Memory = GuestMemory.Allocate(MemorySize);
         Machine = Create();
     }
@@ -68,15 +72,17 @@ internal sealed class KvmMachineBed : IMachineBus, IDisposable
     }
 
     /// <summary>Starts a 64-bit program in ring 0, with the first 4 GiB mapped, SSE on and interrupts off.</summary>
-    public static KvmMachineBed Start(Action<Assembler> program, ReadOnlySpan<byte> data)
+    /// <param name="program">What it does; it stands at <see cref="Code"/>.</param>
+    /// <param name="data">What lies at <see cref="Data"/>.</param>
+    /// <param name="assist">Whether the software CPU helps.</param>
+    /// <param name="prepare">Puts more into memory; gets the page tables' root.</param>
+    public static KvmMachineBed Start(Action<Assembler> program, ReadOnlySpan<byte> data = default, bool assist = false, Action<GuestMemory, ulong>? prepare = null)
     {
-        var bed = new KvmMachineBed(1);
-        var assembler = new Assembler(64);
-        program(assembler);
-        var code = new MemoryStream();
-        assembler.Assemble(new StreamCodeWriter(code), Code);
-        bed.Memory.Write(new GuestAddress(Code), code.ToArray());
+        var bed = new KvmMachineBed(1, assist);
+        Put(bed.Memory, Code, program);
         bed.Memory.Write(new GuestAddress(Data), data);
+        ulong tables = PageTables.Write(bed.Memory);
+        prepare?.Invoke(bed.Memory, tables);
         bed.Memory.Write(new GuestAddress(BootLayout.Gdt + BootLayout.CodeSelector), 0x00AF_9B00_0000_FFFFUL);
         bed.Memory.Write(new GuestAddress(BootLayout.Gdt + BootLayout.DataSelector), 0x00CF_9300_0000_FFFFUL);
         SegmentRegister flat = SegmentRegister.Data(BootLayout.DataSelector);
@@ -92,13 +98,24 @@ internal sealed class KvmMachineBed : IMachineBus, IDisposable
                 Ss = flat,
                 Tr = SegmentRegister.Tss(0),
                 Ldtr = SegmentRegister.Unusable,
-                Gdtr = new DescriptorTable(BootLayout.Gdt, BootLayout.DataSelector + 7),
+                Gdtr = new DescriptorTable(BootLayout.Gdt, UserCode + 7),
+                Idtr = new DescriptorTable(Idt, 0xFF),
                 Cr0 = 0x8000_0033,
-                Cr3 = PageTables.Write(bed.Memory),
+                Cr3 = tables,
                 Cr4 = 0x620,
                 Efer = 0x500,
             }));
         return bed;
+    }
+
+    /// <summary>Assembles 64-bit code.</summary>
+    public static void Put(GuestMemory memory, ulong address, Action<Assembler> program)
+    {
+        var assembler = new Assembler(64);
+        program(assembler);
+        var code = new MemoryStream();
+        assembler.Assemble(new StreamCodeWriter(code), address);
+        memory.Write(new GuestAddress(address), code.ToArray());
     }
 
     /// <summary>Completes when the console is this long, or the guest has ended.</summary>
@@ -182,5 +199,6 @@ internal sealed class KvmMachineBed : IMachineBus, IDisposable
     }
 
     private KvmVirtualMachine Create() =>
-        (KvmVirtualMachine)new KvmAccelerator().CreateMachine(new VirtualMachineConfiguration(Memory, _cpus, NullLogger.Instance), this);
+        (KvmVirtualMachine)new KvmAccelerator { IsInterpreter = _assist && !KvmFactAttribute.Probe.Works }
+            .CreateMachine(new VirtualMachineConfiguration(Memory, _cpus, NullLogger.Instance) { SoftwareAssist = _assist }, this);
 }

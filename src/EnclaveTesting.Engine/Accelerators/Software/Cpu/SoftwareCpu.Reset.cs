@@ -58,35 +58,8 @@ internal sealed unsafe partial class SoftwareCpu
     public void Enter(in BootEntry entry)
     {
         Reset();
-        CpuState* state = State;
-        CpuRegisters r = entry.Registers;
-        ReadOnlySpan<ulong> general = [r.Rax, r.Rcx, r.Rdx, r.Rbx, r.Rsp, r.Rbp, r.Rsi, r.Rdi, r.R8, r.R9, r.R10, r.R11, r.R12, r.R13, r.R14, r.R15];
-        for (int i = 0; i < general.Length; i++)
-            state->Gpr[i] = general[i];
-        state->Rip = r.Rip;
-        state->SetFlags(r.Rflags);
-        CpuSystemRegisters system = entry.System;
-        WriteSegment(CpuState.Es, system.Es);
-        WriteSegment(CpuState.Cs, system.Cs);
-        WriteSegment(CpuState.Ss, system.Ss);
-        WriteSegment(CpuState.Ds, system.Ds);
-        WriteSegment(CpuState.Fs, system.Fs);
-        WriteSegment(CpuState.Gs, system.Gs);
-        WriteSegment(CpuState.Ldtr, system.Ldtr);
-        WriteSegment(CpuState.Tr, system.Tr);
-        state->GdtrBase = system.Gdtr.Base;
-        state->GdtrLimit = system.Gdtr.Limit;
-        state->IdtrBase = system.Idtr.Base;
-        state->IdtrLimit = system.Idtr.Limit;
-        state->Cr0 = system.Cr0;
-        state->Cr2 = system.Cr2;
-        state->Cr3 = system.Cr3;
-        state->Cr4 = system.Cr4;
-        state->Efer = system.Efer;
-        state->Cpl = (byte)(system.Cs.Selector & 3);
-        state->X87Control = 0x37F;
-        state->WaitingForStartUp = 0;
-        StateReplaced();
+        State->X87Control = 0x37F;
+        Load(entry.Registers, entry.System);
     }
 
     private void WriteSegment(int segment, in SegmentRegister register)
