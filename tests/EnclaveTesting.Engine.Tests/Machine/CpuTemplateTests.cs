@@ -106,6 +106,8 @@ public sealed class CpuTemplateTests
     {
         public Accelerator Kind => Accelerator.Kvm;
 
+        public bool IsInterpreter => false;
+
         public IVirtualMachine CreateMachine(VirtualMachineConfiguration configuration, IMachineBus bus)
         {
             using FileDescriptor kvm = new KvmAccelerator().Open();
