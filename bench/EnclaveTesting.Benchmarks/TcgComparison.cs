@@ -10,8 +10,6 @@ namespace EnclaveTesting.Benchmarks;
 /// </summary>
 internal static class TcgComparison
 {
-    private const int Later = 3;
-
     /// <summary>Compares.</summary>
     /// <param name="runs">How often each side boots.</param>
     /// <param name="tool">The tool, published; a .dll.</param>
@@ -21,9 +19,9 @@ internal static class TcgComparison
         DirectoryInfo directory = Directory.CreateTempSubdirectory("compare-tcg-");
         try
         {
-            await BootsAsync("guest kit", LinuxImages.Kit(directory.FullName), runs, tool);
+            await BootsAsync("guest kit", LinuxImages.Kit(directory.FullName), runs, later: 3, tool);
             foreach (string kernel in kernels)
-                await BootsAsync(Path.GetFileName(kernel.TrimEnd('/')), LinuxImages.Distribution(directory.FullName, kernel), runs, tool);
+                await BootsAsync(Path.GetFileName(kernel.TrimEnd('/')), LinuxImages.Distribution(directory.FullName, kernel), Math.Min(runs, 3), later: 1, tool);
             await MipsAsync(LinuxImages.Mips(directory.FullName), Math.Min(runs, 5));
             return 0;
         }
@@ -45,33 +43,33 @@ internal static class TcgComparison
         return 0;
     }
 
-    private static async Task BootsAsync(string name, LinuxImage image, int runs, string tool)
+    private static async Task BootsAsync(string name, LinuxImage image, int runs, int later, string tool)
     {
         Side qemu = new("QEMU microvm TCG, a process"), process = new("software CPU, the tool's process");
-        Side first = new("software CPU, first boot in a process"), later = new("software CPU, later boots in it");
+        Side first = new("software CPU, first boot in a process"), others = new("software CPU, later boots in it");
         for (int i = -1; i < runs; i++)
         {
             BootTime qemuTime = await Qemu.BootAsync(image, SoftwareBoot.Mark);
             string[] arguments = [tool, "run", image.Path, "--accelerator", "software", .. image.Acpi ? (string[])["--acpi"] : []];
             BootTime processTime = await Tool.RunUntilAsync("dotnet", arguments, SoftwareBoot.Mark);
-            BootTime[] series = await RunSeriesAsync(image);
+            BootTime[] series = await RunSeriesAsync(image, 1 + later);
             if (i < 0)
                 continue; // every run warms the page cache for the next
             qemu.Add(qemuTime);
             process.Add(processTime);
             first.Add(series[0]);
             foreach (BootTime time in series[1..])
-                later.Add(time);
+                others.Add(time);
         }
 
         Console.WriteLine($"{name}, {LinuxImages.MemoryMiB} MiB, to \"{SoftwareBoot.Mark}\", {runs} runs in turns: ms, median (lowest to highest)");
-        foreach (Side side in (Side[])[qemu, process, first, later])
+        foreach (Side side in (Side[])[qemu, process, first, others])
             Console.WriteLine(side.Describe(qemu));
     }
 
-    private static async Task<BootTime[]> RunSeriesAsync(LinuxImage image)
+    private static async Task<BootTime[]> RunSeriesAsync(LinuxImage image, int boots)
     {
-        using Process process = Tool.Start(Environment.ProcessPath!, "series", (1 + Later).ToString(CultureInfo.InvariantCulture), image.Path, image.Acpi.ToString());
+        using Process process = Tool.Start(Environment.ProcessPath!, "series", boots.ToString(CultureInfo.InvariantCulture), image.Path, image.Acpi.ToString());
         string output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
         return process.ExitCode == 0

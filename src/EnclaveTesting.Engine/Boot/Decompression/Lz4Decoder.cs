@@ -144,12 +144,13 @@ internal sealed unsafe class Lz4Decoder : Decoder
     private void CopyMatch()
     {
         int count = Math.Min(_match, Size - _end);
-        // Copied in pieces that do not overlap: a match may repeat what it writes itself.
         _match -= count;
+        // A match may repeat what it writes itself: in pieces that do not overlap, each as long as all before it.
+        int source = _end - _distance;
         while (count > 0)
         {
-            int piece = Math.Min(count, _distance);
-            _bytes.AsSpan(_end - _distance, piece).CopyTo(_bytes.AsSpan(_end));
+            int piece = Math.Min(count, _end - source);
+            _bytes.AsSpan(source, piece).CopyTo(_bytes.AsSpan(_end));
             _end += piece;
             count -= piece;
         }
