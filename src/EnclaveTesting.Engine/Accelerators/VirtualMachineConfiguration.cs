@@ -1,3 +1,4 @@
+using EnclaveTesting.Engine.Accelerators.Software.Cpu.Translation;
 using EnclaveTesting.Engine.Memory;
 using Microsoft.Extensions.Logging;
 
@@ -17,6 +18,9 @@ internal sealed record VirtualMachineConfiguration(GuestMemory Memory, int CpuCo
 
     /// <summary>Whether the software CPU executes what another accelerator cannot. Where one is only to be tried it must not.</summary>
     public bool SoftwareAssist { get; init; }
+
+    /// <summary>Whether an accelerator that executes instructions itself translates them; for tests and comparisons.</summary>
+    public TranslationMode Translation { get; init; }
 
     /// <summary>The time of day that the accelerator tells the guest, where it does.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;

@@ -251,7 +251,7 @@ internal sealed class MicroVm : IAsyncDisposable
 
     private (IVirtualMachine Machine, MachineDevices Devices) Assemble(AcceleratorChoice accelerator)
     {
-        var configuration = new VirtualMachineConfiguration(_memory, Cpus, _log) { TimeProvider = TimeOfDay, Seed = _options.Seed, CpuTemplate = _options.CpuTemplate, SoftwareAssist = _options.SoftwareAssist };
+        var configuration = new VirtualMachineConfiguration(_memory, Cpus, _log) { TimeProvider = TimeOfDay, Seed = _options.Seed, CpuTemplate = _options.CpuTemplate, SoftwareAssist = _options.SoftwareAssist, Translation = _options.Translation };
         IVirtualMachine machine = accelerator.Accelerator.CreateMachine(configuration, _bus);
         try
         {

@@ -1,4 +1,5 @@
 using EnclaveTesting.Engine.Accelerators;
+using EnclaveTesting.Engine.Accelerators.Software.Cpu.Translation;
 using EnclaveTesting.Engine.Devices;
 using EnclaveTesting.Engine.Devices.Nsm;
 using EnclaveTesting.Engine.Devices.Vsock;
@@ -74,6 +75,9 @@ internal sealed record MicroVmOptions
 
     /// <summary>The time of day that the guest is told; null takes the host's, or in virtual time the first moment of 2026.</summary>
     public TimeProvider? TimeProvider { get; init; }
+
+    /// <summary>Whether the software CPU translates guest code; the guest cannot tell.</summary>
+    internal TranslationMode Translation { get; init; }
 
     internal TimeProvider EffectiveTimeProvider => TimeProvider ?? (Time == MachineTime.Virtual ? FixedTimeProvider.Instance : System.TimeProvider.System);
 

@@ -1,5 +1,6 @@
 using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu;
+using EnclaveTesting.Engine.Accelerators.Software.Cpu.Translation;
 using EnclaveTesting.Engine.Boot;
 using EnclaveTesting.Engine.Machine;
 using EnclaveTesting.Engine.Memory;
@@ -20,10 +21,14 @@ internal sealed unsafe class CpuBed : IDisposable
     public const int HandlerSize = 32;
     private const ulong Present = 1, Writable = 2, User = 4, Large = 0x80;
 
-    public CpuBed(long memory = 16 << 20, CpuTemplate template = CpuTemplate.Host)
+    /// <param name="memory">Bytes of RAM.</param>
+    /// <param name="template">The processor.</param>
+    /// <param name="translation">Whether code is translated; null: as <c>ENCLAVE_TEST_TRANSLATION</c> says, or in the background.</param>
+    public CpuBed(long memory = 16 << 20, CpuTemplate template = CpuTemplate.Host, TranslationMode? translation = null)
     {
         Memory = GuestMemory.Allocate(memory);
-        Cpu = new SoftwareCpu(0, Memory, Platform, template: template);
+        translation ??= Enum.TryParse(Environment.GetEnvironmentVariable("ENCLAVE_TEST_TRANSLATION"), out TranslationMode mode) ? mode : TranslationMode.Background;
+        Cpu = new SoftwareCpu(0, Memory, Platform, template: template, translation: translation.Value);
         WriteTables();
         WriteHandlers();
         EnterLong();

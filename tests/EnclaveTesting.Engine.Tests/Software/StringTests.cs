@@ -66,6 +66,70 @@ public sealed unsafe class StringTests : IDisposable
         _bed.Registers.Rdi.Should().Be(To - 2);
     }
 
+    [Theory]
+    [InlineData(-24, "repeats")]
+    [InlineData(24, "moves")]
+    [InlineData(-40_000, "moves")]
+    public void Overlapping_downwards(int distance, string what)
+    {
+        const int elements = 2000, bytes = elements * 8;
+        byte[] data = Pattern(bytes);
+        ulong to = From + 0x1_0000 + (ulong)distance;
+        _bed.WriteBytes(From + 0x1_0000, data);
+        byte[] expected = [.. data];
+        if (what == "repeats")
+        {
+            for (int i = bytes - 8 + distance; i >= 0; i -= 8)
+                expected.AsSpan(i - distance, 8).CopyTo(expected.AsSpan(i, 8));
+        }
+
+        RunStrings(
+            a =>
+            {
+                a.std();
+                a.rep.movsq();
+                a.cld();
+            },
+            From + 0x1_0000 + bytes - 8,
+            to + bytes - 8,
+            elements);
+
+        Bytes(to, bytes).Should().Equal(expected);
+        _bed.Registers.Rsi.Should().Be(From + 0x1_0000 - 8);
+    }
+
+    [Fact]
+    public void Pages_that_share_a_place_in_the_TLB_are_copied_by_the_page()
+    {
+        // 2 MiB apart: the entry of one pushes out that of the other.
+        byte[] data = Pattern(5 * 4096);
+        _bed.WriteBytes(From, data);
+        long before = _bed.Cpu.Retired;
+        RunStrings(a => a.rep.movsb(), From, From + 0x20_0000, 5 * 4096);
+
+        Bytes(From + 0x20_0000, data.Length).Should().Equal(data);
+        (_bed.Cpu.Retired - before).Should().BeLessThan(1000, "each page counts as its bytes over 32");
+    }
+
+    [Fact]
+    public void REP_STOS_downwards_fills_from_the_last_element()
+    {
+        RunStrings(
+            a =>
+            {
+                a.mov(eax, 0x0403_0201);
+                a.std();
+                a.rep.stosd();
+                a.cld();
+            },
+            0,
+            To + 2 + (4999 * 4),
+            5000);
+        Bytes(To + 2, 20_000).Should().Equal(Enumerable.Range(0, 20_000).Select(i => (byte)((i % 4) + 1)));
+        Bytes(To, 2).Should().Equal(0, 0);
+        _bed.Registers.Rdi.Should().Be(To - 2);
+    }
+
     [Fact]
     public void REP_STOS_fills_and_leaves_the_rest()
     {

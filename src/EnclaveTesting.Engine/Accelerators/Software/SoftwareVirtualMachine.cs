@@ -54,7 +54,7 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
         _seed = configuration.Seed;
         for (int i = 0; i < _cpus.Length; i++)
         {
-            _cpus[i] = new VirtualCpu(new SoftwareCpu(i, configuration.Memory, _chipset, i == 0 ? null : _cpus[0].Cpu, configuration.CpuTemplate));
+            _cpus[i] = new VirtualCpu(new SoftwareCpu(i, configuration.Memory, _chipset, i == 0 ? null : _cpus[0].Cpu, configuration.CpuTemplate, configuration.Translation));
         }
 
         SeedRandom(_seed ?? RandomSeed());

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu;
+using EnclaveTesting.Engine.Accelerators.Software.Cpu.Translation;
 using Iced.Intel;
 using Xunit.Abstractions;
 
@@ -13,26 +14,32 @@ namespace EnclaveTesting.Engine.Tests.Software.Differential;
 /// </summary>
 public sealed unsafe class DifferentialTests(ITestOutputHelper output)
 {
-    private const int DefaultCases = 200_000;
+    private const int DefaultCases = 200_000, DefaultTranslated = 12_000;
     private const int SequencePercent = 15;
     private const int Reported = 40;
     private const int IllegalInstruction = 4, UndefinedOpcode = 6;
 
     [HostOnlyFact]
-    public void Computes_what_the_host_computes()
+    public void Computes_what_the_host_computes() => Compare(TranslationMode.Off, Setting("ENCLAVE_DIFFERENTIAL_CASES", DefaultCases), _ => true);
+
+    /// <summary>Only what is translated itself, and sequences with it: the rest are calls of the same handlers. <c>ENCLAVE_DIFFERENTIAL_TRANSLATED</c> sets how many cases.</summary>
+    [HostOnlyFact]
+    public void Translations_compute_what_the_host_computes() =>
+        Compare(TranslationMode.Immediate, Setting("ENCLAVE_DIFFERENTIAL_TRANSLATED", DefaultTranslated), code => MicroOpTable.Find(code).Operation != Operation.Handler);
+
+    private void Compare(TranslationMode mode, long cases, Predicate<Code> isWanted)
     {
-        long cases = Setting("ENCLAVE_DIFFERENTIAL_CASES", DefaultCases);
         var seed = (ulong)Setting("ENCLAVE_DIFFERENTIAL_SEED", 1);
         string only = Environment.GetEnvironmentVariable("ENCLAVE_DIFFERENTIAL_ONLY") ?? "";
         output.WriteLine($"seed {seed}, {cases} cases");
 
-        Code[] codes = [.. InstructionCatalog.Codes().Where(code => code.ToString().StartsWith(only, StringComparison.OrdinalIgnoreCase))];
+        Code[] codes = [.. InstructionCatalog.Codes().Where(code => code.ToString().StartsWith(only, StringComparison.OrdinalIgnoreCase) && isWanted(code))];
         codes.Should().NotBeEmpty();
         Code[] plain = [.. codes.Where(CaseBuilder.IsPlain)];
         var random = new TestRandom(seed);
         var builder = new CaseBuilder(random);
         using var native = new NativeProcessor();
-        using var software = new SoftwareProcessor();
+        using var software = new SoftwareProcessor(mode);
         var test = new TestCase();
         var failures = new Dictionary<string, (int Count, string Text)>();
         var tried = new Dictionary<Code, int>();
@@ -83,6 +90,7 @@ public sealed unsafe class DifferentialTests(ITestOutputHelper output)
         report.ToString().Should().BeEmpty("both processors compute the same (first the host's result)");
         if (cases >= DefaultCases)
             codes.Except(tried.Keys).Should().BeEmpty("every instruction can be made into a case");
+        (software.Cpu.Code.Regions.Installed > 0).Should().Be(mode == TranslationMode.Immediate);
         InstructionSet.Table.Count.Should().BeGreaterThan(codes.Length);
     }
 

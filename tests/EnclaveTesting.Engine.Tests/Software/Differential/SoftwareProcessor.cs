@@ -1,5 +1,6 @@
 using EnclaveTesting.Engine.Accelerators.Software.Cpu;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu.Simd;
+using EnclaveTesting.Engine.Accelerators.Software.Cpu.Translation;
 using EnclaveTesting.Engine.Boot;
 using EnclaveTesting.Engine.Machine;
 using EnclaveTesting.Engine.Memory;
@@ -21,14 +22,14 @@ internal sealed unsafe class SoftwareProcessor : IDisposable
     private readonly GuestMemory _memory = GuestMemory.Allocate(MemorySize);
     private readonly NothingElse _platform = new();
 
-    public SoftwareProcessor()
+    public SoftwareProcessor(TranslationMode translation = TranslationMode.Background)
     {
         // One gigabyte of 2 MiB pages would do, but the area starts at a multiple of them anyway: PML4, PDPT, PD.
         Write(Tables, (Tables + 0x1000) | 3);
         Write(Tables + 0x1000, (Tables + 0x2000) | 3);
         Write(Tables + 0x2000 + (CodeLayout.Base >> 21 << 3), Physical | 0x83);
         WriteGates();
-        Cpu = new SoftwareCpu(0, _memory, _platform);
+        Cpu = new SoftwareCpu(0, _memory, _platform, translation: translation);
         var system = new CpuSystemRegisters
         {
             Cs = SegmentRegister.Code64(8),

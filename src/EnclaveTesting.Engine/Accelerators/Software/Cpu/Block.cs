@@ -8,6 +8,9 @@ namespace EnclaveTesting.Engine.Accelerators.Software.Cpu;
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct Block
 {
+    /// <summary>How often a block is interpreted before it is worth translating.</summary>
+    public const int InitialHeat = 16_384;
+
     /// <summary>Offset of the first byte in guest RAM; all ones once the block is dead.</summary>
     public ulong Ram;
 
@@ -28,6 +31,12 @@ internal unsafe struct Block
 
     /// <summary>Bytes of instructions.</summary>
     public ushort Bytes;
+
+    /// <summary>Executions until the block counts as hot; then zero, or a large number where nothing is to be done about it.</summary>
+    public int Heat;
+
+    /// <summary>The number of the region that begins with the block, or 0; see <see cref="Translation.RegionTable"/>.</summary>
+    public int Region;
 
     public static Op* FirstOp(Block* block) => (Op*)(block + 1);
 

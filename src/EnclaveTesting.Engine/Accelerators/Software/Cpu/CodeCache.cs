@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using EnclaveTesting.Engine.Accelerators.Software.Cpu.Translation;
 using EnclaveTesting.Engine.Memory;
 
 namespace EnclaveTesting.Engine.Accelerators.Software.Cpu;
@@ -27,14 +28,18 @@ internal sealed unsafe class CodeCache : IDisposable
     private ulong _generation;
     private int _owners;
 
-    public CodeCache(GuestMemory memory)
+    public CodeCache(GuestMemory memory, TranslationMode translation)
     {
         _memory = memory;
+        Regions = new RegionTable(this, translation);
         _pageCount = (ulong)memory.Size >> PageShift;
         _buckets = (Block**)NativeMemory.AllocZeroed(Buckets, (nuint)sizeof(Block*));
         _masks = (ulong*)NativeMemory.AllocZeroed((nuint)_pageCount, sizeof(ulong));
         _pages = (Block**)NativeMemory.AllocZeroed((nuint)_pageCount, (nuint)sizeof(Block*));
     }
+
+    /// <summary>What of the code is translated.</summary>
+    public RegionTable Regions { get; }
 
     /// <summary>CPUs of the machine.</summary>
     public int CpuCount => _owners;
@@ -60,6 +65,9 @@ internal sealed unsafe class CodeCache : IDisposable
             Dispose();
     }
 
+    /// <summary>The newest of those numbers.</summary>
+    public ulong Generation => _generation;
+
     /// <summary>A number that no CPU has used for its mappings before.</summary>
     public ulong NextGeneration() => ++_generation;
 
@@ -81,6 +89,15 @@ internal sealed unsafe class CodeCache : IDisposable
         }
 
         return null;
+    }
+
+    /// <summary>The block that was decoded from this place, or null; nothing is compared or changed.</summary>
+    public Block* Peek(ulong ram, uint mode)
+    {
+        Block* block = _buckets[Bucket(ram, mode)];
+        while (block != null && (block->Ram != ram || block->Mode != mode))
+            block = block->NextInBucket;
+        return block;
     }
 
     /// <summary>Room for a block; may throw all blocks away, so never while one executes.</summary>
@@ -105,6 +122,8 @@ internal sealed unsafe class CodeCache : IDisposable
     public void Insert(Block* block, ulong physicalPage)
     {
         Decoded++;
+        block->Heat = Regions.InitialHeat;
+        block->Region = 0;
         ulong page = block->Ram >> PageShift;
         if (_masks[page] == 0)
         {
@@ -158,6 +177,7 @@ internal sealed unsafe class CodeCache : IDisposable
 
         _chunk = 0;
         _used = 0;
+        Regions.Clear();
         foreach (SoftwareCpu cpu in _cpus)
             cpu.NewGeneration();
     }
@@ -165,6 +185,7 @@ internal sealed unsafe class CodeCache : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        Regions.Close();
         foreach (nint chunk in _chunks)
             NativeMemory.AlignedFree((void*)chunk);
         _chunks.Clear();
@@ -202,6 +223,7 @@ internal sealed unsafe class CodeCache : IDisposable
             next = block->NextInPage;
             Unlink(block);
             block->Ram = ulong.MaxValue;
+            Regions.Forget(block);
             Op* op = Block.FirstOp(block);
             for (int i = 0; i < block->Ops; i++)
                 op[i].Execute = &Integer.BlockEnds.Dead;

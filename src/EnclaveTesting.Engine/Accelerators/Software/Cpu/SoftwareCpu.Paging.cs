@@ -8,7 +8,7 @@ internal sealed unsafe partial class SoftwareCpu
     /// <summary>Bits of a physical address, as CPUID 0x80000008 tells.</summary>
     internal const int PhysicalAddressBits = 46;
 
-    private const int TlbEntries = 512;
+    internal const int TlbEntries = 512;
     private const int UserTlb = 0, SupervisorTlb = 1, SupervisorAcTlb = 2, TlbParts = 3;
     private const nuint TlbBytes = TlbParts * TlbEntries * 32;
 
@@ -23,6 +23,10 @@ internal sealed unsafe partial class SoftwareCpu
 
     private readonly TlbEntry* _tlb;
     private bool _tlbHasLarge;
+
+    // Entries filled with mappings that are not global since they were last forgotten: what a load of CR3 has to look at.
+    private readonly ushort[] _localEntries = new ushort[TlbParts * TlbEntries];
+    private int _localCount;
 
     /// <summary>Translates for an access of the current privilege; the TLB has the page afterwards.</summary>
     private bool TryTranslate(ulong linear, Access access, out ulong physical)
@@ -53,9 +57,23 @@ internal sealed unsafe partial class SoftwareCpu
         return true;
     }
 
+    /// <summary>Puts a page into the TLB if the access is allowed; raises nothing.</summary>
+    private bool TryFill(ulong linear, Access access)
+    {
+        if (!IsInRange(linear))
+            return false;
+        Translation translation = default;
+        if (!Walk(linear, access, (int)((Tlb - _tlb) / TlbEntries), ref translation))
+            return false;
+        Fill(Tlb + ((linear >> 12) & (TlbEntries - 1)), linear & PageMask, translation);
+        return true;
+    }
+
+    private bool IsInRange(ulong linear) => (State->Efer & EferBits.LongModeActive) == 0 ? linear <= uint.MaxValue : IsCanonical(linear);
+
     private bool CheckCanonical(ulong linear)
     {
-        if ((State->Efer & EferBits.LongModeActive) == 0 ? linear <= uint.MaxValue : IsCanonical(linear))
+        if (IsInRange(linear))
             return true;
         return (linear & StackViolation) == StackViolation && (linear >> 63) == 0
             ? RaiseException(ExceptionVector.StackFault, 0)
@@ -78,8 +96,19 @@ internal sealed unsafe partial class SoftwareCpu
             slow = TlbEntry.Slow;
         }
 
+        if (!translation.Global)
+            NoteLocal(entry);
         entry->ReadTag = page | slow;
         entry->WriteTag = translation.MayWrite ? page | slow | writeSlow : TlbEntry.Invalid;
+    }
+
+    private void NoteLocal(TlbEntry* entry)
+    {
+        // More than there are entries means that some were filled again and again; all are looked at then.
+        if (_localCount < _localEntries.Length)
+            _localEntries[_localCount] = (ushort)(entry - _tlb);
+        if (_localCount <= _localEntries.Length)
+            _localCount++;
     }
 
     private bool Walk(ulong linear, Access access, int part, ref Translation translation)
@@ -247,20 +276,32 @@ internal sealed unsafe partial class SoftwareCpu
     {
         new Span<byte>(_tlb, (int)TlbBytes).Fill((byte)TlbEntry.Invalid);
         _tlbHasLarge = false;
+        _localCount = 0;
         NewGeneration();
     }
 
     /// <summary>Forgets all translations but the global ones.</summary>
     private void FlushTlbLocal()
     {
-        TlbEntry* end = _tlb + (TlbParts * TlbEntries);
-        for (TlbEntry* entry = _tlb; entry < end; entry++)
+        if (_localCount > _localEntries.Length)
         {
-            if ((entry->Physical & TlbEntry.Global) == 0)
-                entry->ReadTag = entry->WriteTag = TlbEntry.Invalid;
+            for (int i = 0; i < TlbParts * TlbEntries; i++)
+                ForgetLocal(_tlb + i);
+        }
+        else
+        {
+            for (int i = 0; i < _localCount; i++)
+                ForgetLocal(_tlb + _localEntries[i]);
         }
 
+        _localCount = 0;
         NewGeneration();
+    }
+
+    private static void ForgetLocal(TlbEntry* entry)
+    {
+        if ((entry->Physical & TlbEntry.Global) == 0)
+            entry->ReadTag = entry->WriteTag = TlbEntry.Invalid;
     }
 
     /// <summary>INVLPG.</summary>

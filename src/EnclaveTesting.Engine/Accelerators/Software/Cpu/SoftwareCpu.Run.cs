@@ -1,11 +1,13 @@
 using System.Runtime.CompilerServices;
+using EnclaveTesting.Engine.Accelerators.Software.Cpu.Translation;
 
 namespace EnclaveTesting.Engine.Accelerators.Software.Cpu;
 
 /// <summary>The run loop: from block to block.</summary>
 internal sealed unsafe partial class SoftwareCpu
 {
-    private const int JumpEntries = 4096, FetchEntries = 256;
+    internal const int JumpEntries = 4096;
+    private const int FetchEntries = 256;
 
     private readonly JumpEntry* _jumps;
     private readonly FetchEntry* _fetches;
@@ -14,6 +16,9 @@ internal sealed unsafe partial class SoftwareCpu
 
     /// <summary>The link of the jump that ended the block, or null if the next block must be looked up.</summary>
     private Link* _link;
+
+    /// <summary>The op in the block just executed that did not go on to the next, where the block ended without a link.</summary>
+    private int _leftAt;
 
     /// <summary>The block was left before the op, which was not executed or not to its end.</summary>
     private bool _restart;
@@ -37,6 +42,8 @@ internal sealed unsafe partial class SoftwareCpu
         Interlocked.MemoryBarrier();
         if (_attention)
             Volatile.Write(ref _limit, long.MinValue);
+        RegionTable regions = _code.Regions;
+        regions.Install();
         Block* block = null;
         while (true)
         {
@@ -49,14 +56,32 @@ internal sealed unsafe partial class SoftwareCpu
                     continue;
             }
 
-            state->Retired += block->Instructions;
-            Op* first = Block.FirstOp(block);
-            Op* op = first;
-            while (op->Execute(this, op))
-                op++;
+            int heat = block->Heat;
+            if (heat <= 0 && regions.Get(block) is { } region)
+            {
+                block = region.Code(this, state, region.Blocks);
+                GC.KeepAlive(region);
+            }
+            else
+            {
+                block->Heat--;
+                state->Retired += block->Instructions;
+                Op* first = Block.FirstOp(block);
+                Op* op = first;
+                while (op->Execute(this, op))
+                    op++;
+                _leftAt = (int)(op - first);
+            }
 
             Link* link = _link;
-            if (link != null)
+            if (link == Link.Indirect && (block->Mode & (uint)CpuMode.SingleStep) == 0)
+            {
+                JumpEntry* jump = Jump(state->Rip);
+                block = jump->Rip == state->Rip && jump->Generation == _generation && jump->Mode == _mode ? jump->Block : null;
+                continue;
+            }
+
+            if (link > Link.Indirect)
             {
                 if (link->Generation == _generation || link->Generation == Link.Always)
                 {
@@ -68,7 +93,7 @@ internal sealed unsafe partial class SoftwareCpu
                 continue;
             }
 
-            block = Leave(block, (int)(op - first));
+            block = Leave(block, _leftAt);
         }
     }
 
@@ -102,6 +127,14 @@ internal sealed unsafe partial class SoftwareCpu
     internal bool EndJump()
     {
         _link = null;
+        return false;
+    }
+
+    /// <summary>Ends the block after a jump in the same mode whose target is in RIP already.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool EndIndirect()
+    {
+        _link = Link.Indirect;
         return false;
     }
 
@@ -275,6 +308,7 @@ internal sealed unsafe partial class SoftwareCpu
         return jump->Rip == state->Rip && jump->Generation == _generation && jump->Mode == _mode ? jump->Block : null;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private JumpEntry* Jump(ulong rip) => _jumps + ((rip ^ (rip >> 12)) & (JumpEntries - 1));
 
     /// <summary>The block at RIP; null if fetching it faulted (and the fault was delivered).</summary>
@@ -385,7 +419,7 @@ internal sealed unsafe partial class SoftwareCpu
         SelectTlb();
     }
 
-    private struct JumpEntry
+    internal struct JumpEntry
     {
         public ulong Rip;
         public Block* Block;

@@ -17,19 +17,21 @@ internal sealed unsafe partial class SoftwareCpu
     /// <summary>Counts the work of a repeated instruction against the budget.</summary>
     internal void Charge(long bytes) => State->Retired += 1 + (bytes / BytesPerInstruction);
 
-    /// <summary>The host address of plain RAM that may be read, and how many bytes follow on the page; null if it must go the slow way.</summary>
-    internal byte* PinForRead(ulong linear, out uint available)
+    /// <summary>The host address of plain RAM that may be read; null if it must go the slow way. Good to the page's end, whatever the TLB forgets.</summary>
+    internal byte* PinForRead(ulong linear)
     {
-        available = (uint)(PageSize - (linear & PageOffset));
         TlbEntry* entry = Tlb + ((linear >> 12) & (TlbEntries - 1));
-        return entry->ReadTag == (linear & PageMask) ? (byte*)(linear + (ulong)entry->Addend) : null;
+        return entry->ReadTag == (linear & PageMask) || (TryFill(linear, Access.Read) && entry->ReadTag == (linear & PageMask))
+            ? (byte*)(linear + (ulong)entry->Addend)
+            : null;
     }
 
     /// <summary>The same for RAM that may be written.</summary>
-    internal byte* PinForWrite(ulong linear, out uint available)
+    internal byte* PinForWrite(ulong linear)
     {
-        available = (uint)(PageSize - (linear & PageOffset));
         TlbEntry* entry = Tlb + ((linear >> 12) & (TlbEntries - 1));
-        return entry->WriteTag == (linear & PageMask) ? (byte*)(linear + (ulong)entry->Addend) : null;
+        return entry->WriteTag == (linear & PageMask) || (TryFill(linear, Access.Write) && entry->WriteTag == (linear & PageMask))
+            ? (byte*)(linear + (ulong)entry->Addend)
+            : null;
     }
 }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using EnclaveTesting.Engine.Accelerators.Cpuid;
+using EnclaveTesting.Engine.Accelerators.Software.Cpu.Translation;
 using EnclaveTesting.Engine.Boot;
 using EnclaveTesting.Engine.Machine;
 using EnclaveTesting.Engine.Memory;
@@ -8,7 +9,7 @@ using EnclaveTesting.Engine.State;
 namespace EnclaveTesting.Engine.Accelerators.Software.Cpu;
 
 /// <summary>
-/// One x86-64 CPU that interprets predecoded blocks. All calls from the machine's thread, except <see cref="RaiseAttention"/>.
+/// One x86-64 CPU that interprets predecoded blocks and executes translations of the hot ones. All calls from the machine's thread, except <see cref="RaiseAttention"/>.
 /// </summary>
 internal sealed unsafe partial class SoftwareCpu : IDisposable
 {
@@ -29,14 +30,21 @@ internal sealed unsafe partial class SoftwareCpu : IDisposable
     /// <param name="platform">Everything else.</param>
     /// <param name="sibling">Another CPU of the same machine: they share decoded code, and stores of one reach the code of the other.</param>
     /// <param name="template">The processor that it is; a sibling's counts instead.</param>
-    public SoftwareCpu(int index, GuestMemory memory, ICpuPlatform platform, SoftwareCpu? sibling = null, CpuTemplate template = CpuTemplate.Host)
+    /// <param name="translation">Whether code is translated; a sibling's counts instead.</param>
+    public SoftwareCpu(
+        int index,
+        GuestMemory memory,
+        ICpuPlatform platform,
+        SoftwareCpu? sibling = null,
+        CpuTemplate template = CpuTemplate.Host,
+        TranslationMode translation = TranslationMode.Background)
     {
         Index = index;
         Template = sibling?.Template ?? template;
         _cr4Writable = ControlBits.Cr4Writable(Template);
         _memory = memory;
         _platform = platform;
-        _code = sibling?._code ?? new CodeCache(memory);
+        _code = sibling?._code ?? new CodeCache(memory, translation);
         _decoder = sibling?._decoder ?? new BlockDecoder(memory, _code, Template);
         _code.Join(this);
         State = Allocate<CpuState>(1);

@@ -79,7 +79,7 @@ internal static unsafe class Branches
     public static bool JumpReg(SoftwareCpu cpu, Op* op)
     {
         cpu.State->Rip = cpu.State->Gpr[op->Rm];
-        return cpu.EndJump();
+        return cpu.EndIndirect();
     }
 
     [MethodImpl(Hot)]
@@ -88,7 +88,7 @@ internal static unsafe class Branches
         if (!cpu.TryLoad(cpu.Address(op), out ulong target))
             return false;
         cpu.State->Rip = target;
-        return cpu.EndJump();
+        return cpu.EndIndirect();
     }
 
     public static bool JumpRegNarrow<T>(SoftwareCpu cpu, Op* op)
@@ -114,7 +114,7 @@ internal static unsafe class Branches
         if (!Push(cpu, state->Rip + op->Offset + op->Length))
             return false;
         state->Rip = target;
-        return cpu.EndJump();
+        return cpu.EndIndirect();
     }
 
     [MethodImpl(Hot)]
@@ -124,7 +124,7 @@ internal static unsafe class Branches
         if (!cpu.TryLoad(cpu.Address(op), out ulong target) || !Push(cpu, state->Rip + op->Offset + op->Length))
             return false;
         state->Rip = target;
-        return cpu.EndJump();
+        return cpu.EndIndirect();
     }
 
     public static bool CallNarrow<T>(SoftwareCpu cpu, Op* op)
@@ -145,7 +145,7 @@ internal static unsafe class Branches
             return cpu.BlameStack(sp);
         state->Gpr[4] = sp + 8 + (ulong)op->Immediate;
         state->Rip = target;
-        return cpu.EndJump();
+        return cpu.EndIndirect();
     }
 
     public static bool ReturnNarrow<T>(SoftwareCpu cpu, Op* op)

@@ -128,6 +128,15 @@ internal static unsafe class Multiply
     private static bool Short<T>(CpuState* state, Op* op, T left, T right)
         where T : unmanaged
     {
+        Width.Set(state, op->Reg, ShortProduct(state, left, right));
+        return true;
+    }
+
+    /// <summary>IMUL with a product as wide as its factors.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static T ShortProduct<T>(CpuState* state, T left, T right)
+        where T : unmanaged
+    {
         ulong low;
         bool overflow;
         if (sizeof(T) == 8)
@@ -143,9 +152,8 @@ internal static unsafe class Multiply
             overflow = low != product;
         }
 
-        Width.Set(state, op->Reg, Width.Truncate<T>(low));
         SetFlags(state, low, overflow);
-        return true;
+        return Width.Truncate<T>(low);
     }
 
     private static bool Mulx<T>(CpuState* state, Op* op, T right)

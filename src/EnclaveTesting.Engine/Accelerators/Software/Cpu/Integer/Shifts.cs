@@ -8,7 +8,7 @@ internal static unsafe class Shifts
 {
     private const MethodImplOptions Hot = MethodImplOptions.AggressiveOptimization;
 
-    private interface IOperation
+    internal interface IOperation
     {
         /// <summary>Computes the result and sets the flags; <paramref name="count"/> is 1 to 31, with 64 bits to 63.</summary>
         static abstract T Apply<T>(CpuState* state, T value, int count)
@@ -74,7 +74,7 @@ internal static unsafe class Shifts
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Mask<T>(int count)
+    internal static int Mask<T>(int count)
         where T : unmanaged => count & (sizeof(T) == 8 ? 63 : 31);
 
     private static void Add<TOperation>(OpTable table, int number)
@@ -105,7 +105,7 @@ internal static unsafe class Shifts
         state->SetCarryAndOverflow(carry, overflow);
     }
 
-    private readonly struct ShiftLeft : IOperation
+    internal readonly struct ShiftLeft : IOperation
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static T Apply<T>(CpuState* state, T value, int count)
@@ -122,7 +122,7 @@ internal static unsafe class Shifts
         }
     }
 
-    private readonly struct ShiftRight : IOperation
+    internal readonly struct ShiftRight : IOperation
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static T Apply<T>(CpuState* state, T value, int count)
@@ -136,7 +136,7 @@ internal static unsafe class Shifts
         }
     }
 
-    private readonly struct ShiftArithmetic : IOperation
+    internal readonly struct ShiftArithmetic : IOperation
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static T Apply<T>(CpuState* state, T value, int count)
@@ -149,7 +149,7 @@ internal static unsafe class Shifts
         }
     }
 
-    private readonly struct RotateLeft : IOperation
+    internal readonly struct RotateLeft : IOperation
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static T Apply<T>(CpuState* state, T value, int count)
@@ -165,7 +165,7 @@ internal static unsafe class Shifts
         }
     }
 
-    private readonly struct RotateRight : IOperation
+    internal readonly struct RotateRight : IOperation
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static T Apply<T>(CpuState* state, T value, int count)

@@ -1,12 +1,13 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using EnclaveTesting.Engine.Memory;
 using Iced.Intel;
 
 namespace EnclaveTesting.Engine.Accelerators.Software.Cpu.Integer;
 
 /// <summary>
 /// MOVS, STOS, LODS, CMPS, SCAS. Repeated ones keep their state in the registers, as the manual has it, so that they can
-/// be left at any element and go on later; upwards MOVS and STOS work a page at a time.
+/// be left at any element and go on later; MOVS and STOS work a page at a time.
 /// </summary>
 internal static unsafe class StringOps
 {
@@ -181,33 +182,40 @@ internal static unsafe class StringOps
         return true;
     }
 
-    /// <summary>Moves what lies on one page at both ends, upwards in 64-bit code; 0 if it must go element by element.</summary>
+    /// <summary>Moves what lies on one page at both ends, in 64-bit code; 0 if it must go element by element.</summary>
     private static long MoveMany<T>(SoftwareCpu cpu, Op* op)
         where T : unmanaged
     {
         CpuState* state = cpu.State;
-        if (op->AddressSize != 8 || (state->OtherFlags & CpuState.Df) != 0)
+        if (op->AddressSize != 8)
             return 0;
-        byte* from = cpu.PinForRead(cpu.SourceAddress(op, state->Gpr[Source], sizeof(T)), out uint readable);
-        byte* to = cpu.PinForWrite(state->Gpr[Target], out uint writable);
-        if (from == null || to == null)
+        long stride = Stride<T>(state);
+        ulong source = cpu.SourceAddress(op, state->Gpr[Source], sizeof(T)), target = state->Gpr[Target];
+        ulong count = Math.Min(ReadCount(cpu, op), Math.Min(OnPage<T>(source, stride), OnPage<T>(target, stride)));
+        if (count == 0)
             return 0;
-        ulong count = Math.Min(ReadCount(cpu, op), Math.Min(readable, writable) / (uint)sizeof(T));
+        byte* from = cpu.PinForRead(source);
+        if (from == null)
+            return 0;
+        byte* to = cpu.PinForWrite(target);
+        if (to == null)
+            return 0;
         ulong bytes = count * (uint)sizeof(T);
-
-        // Overlapping upwards repeats what was just stored: memmove would not.
-        if (to > from && (ulong)(to - from) < bytes)
+        long distance = stride > 0 ? to - from : from - to;
+        if (distance > 0 && (ulong)distance < bytes)
         {
-            for (ulong i = 0; i < count; i++)
-                Unsafe.WriteUnaligned(to + (i * (uint)sizeof(T)), Unsafe.ReadUnaligned<T>(from + (i * (uint)sizeof(T))));
+            // What was just stored is read again: memmove would not do that.
+            for (long i = 0; i < (long)count; i++)
+                Unsafe.WriteUnaligned(to + (i * stride), Unsafe.ReadUnaligned<T>(from + (i * stride)));
         }
         else
         {
-            Buffer.MemoryCopy(from, to, bytes, bytes);
+            long lowest = stride > 0 ? 0 : (long)(count - 1) * stride;
+            Buffer.MemoryCopy(from + lowest, to + lowest, bytes, bytes);
         }
 
-        state->Gpr[Source] += bytes;
-        state->Gpr[Target] += bytes;
+        state->Gpr[Source] += count * (ulong)stride;
+        state->Gpr[Target] += count * (ulong)stride;
         return (long)count;
     }
 
@@ -215,15 +223,31 @@ internal static unsafe class StringOps
         where T : unmanaged
     {
         CpuState* state = cpu.State;
-        if (op->AddressSize != 8 || (state->OtherFlags & CpuState.Df) != 0)
+        if (op->AddressSize != 8)
             return 0;
-        byte* to = cpu.PinForWrite(state->Gpr[Target], out uint writable);
+        long stride = Stride<T>(state);
+        ulong target = state->Gpr[Target];
+        ulong count = Math.Min(ReadCount(cpu, op), OnPage<T>(target, stride));
+        if (count == 0)
+            return 0;
+        byte* to = cpu.PinForWrite(target);
         if (to == null)
             return 0;
-        ulong count = Math.Min(ReadCount(cpu, op), writable / (uint)sizeof(T));
-        new Span<T>(to, (int)count).Fill(Width.Get<T>(state, Accumulator));
-        state->Gpr[Target] += count * (uint)sizeof(T);
+        long lowest = stride > 0 ? 0 : (long)(count - 1) * stride;
+        new Span<T>(to + lowest, (int)count).Fill(Width.Get<T>(state, Accumulator));
+        state->Gpr[Target] += count * (ulong)stride;
         return (long)count;
+    }
+
+    /// <summary>How many elements from an address on, in the direction of the stride, lie wholly on its page.</summary>
+    private static ulong OnPage<T>(ulong address, long stride)
+        where T : unmanaged
+    {
+        const ulong page = MemoryLayout.PageSize;
+        ulong offset = address & (page - 1);
+        if (stride > 0)
+            return (page - offset) / (uint)sizeof(T);
+        return offset + (uint)sizeof(T) <= page ? (offset / (uint)sizeof(T)) + 1 : 0;
     }
 
     /// <summary>Counts down; false if the instruction must let go before the next element.</summary>

@@ -9,7 +9,7 @@ internal static unsafe class Unary
 {
     private const MethodImplOptions Hot = MethodImplOptions.AggressiveOptimization;
 
-    private interface IOperation
+    internal interface IOperation
     {
         static abstract T Apply<T>(CpuState* state, T value)
             where T : unmanaged, IBinaryInteger<T>;
@@ -62,7 +62,7 @@ internal static unsafe class Unary
         table.Add(wide + 2, &Reg<TOperation, ulong>, &Mem<TOperation, ulong>);
     }
 
-    private readonly struct Increment : IOperation
+    internal readonly struct Increment : IOperation
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static T Apply<T>(CpuState* state, T value)
@@ -76,7 +76,7 @@ internal static unsafe class Unary
         }
     }
 
-    private readonly struct Decrement : IOperation
+    internal readonly struct Decrement : IOperation
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static T Apply<T>(CpuState* state, T value)

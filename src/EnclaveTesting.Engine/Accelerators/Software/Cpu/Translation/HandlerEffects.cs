@@ -1,0 +1,53 @@
+using Iced.Intel;
+
+namespace EnclaveTesting.Engine.Accelerators.Software.Cpu.Translation;
+
+/// <summary>Which general registers an interpreter's handler reads and writes, by number.</summary>
+/// <param name="Touched">Those it reads or writes.</param>
+/// <param name="Written">Those it may write.</param>
+/// <param name="IsContained">It does nothing else but compute and access memory: no counter, mode or mapping changes.</param>
+/// <param name="Stores">It may store.</param>
+internal readonly record struct HandlerEffects(uint Touched, uint Written, bool IsContained, bool Stores)
+{
+    private static readonly InstructionInfoFactory Factory = new();
+
+    /// <summary>Anything may happen.</summary>
+    public static HandlerEffects Unknown => new(uint.MaxValue, uint.MaxValue, false, true);
+
+    /// <summary>The effects of an instruction.</summary>
+    public static HandlerEffects Of(in Instruction instruction)
+    {
+        if (instruction.IsInvalid || !IsPlain(instruction))
+            return Unknown;
+        InstructionInfo info;
+        lock (Factory)
+            info = Factory.GetInfo(instruction);
+        uint touched = 0, written = 0;
+        foreach (UsedRegister used in info.GetUsedRegisters())
+        {
+            if (!used.Register.IsGPR())
+                continue;
+            uint bit = 1u << (used.Register.GetFullRegister() - Register.RAX);
+            touched |= bit;
+            if (used.Access is not (OpAccess.Read or OpAccess.CondRead or OpAccess.NoMemAccess))
+                written |= bit;
+        }
+
+        bool stores = false;
+        foreach (UsedMemory used in info.GetUsedMemory())
+            stores |= used.Access is not (OpAccess.Read or OpAccess.CondRead or OpAccess.NoMemAccess);
+        return new HandlerEffects(touched, written, true, stores);
+    }
+
+    private static bool IsPlain(in Instruction instruction)
+    {
+        if (instruction.HasRepePrefix || instruction.HasRepnePrefix || instruction.FlowControl != FlowControl.Next)
+            return false;
+        return InstructionSet.Table.GroupOf(instruction.Code) != OpGroup.Integer || instruction.Mnemonic is Mnemonic.Mul or Mnemonic.Imul or Mnemonic.Div
+            or Mnemonic.Idiv or Mnemonic.Shl or Mnemonic.Shr or Mnemonic.Sar or Mnemonic.Rol or Mnemonic.Ror or Mnemonic.Rcl or Mnemonic.Rcr or Mnemonic.Shld
+            or Mnemonic.Shrd or Mnemonic.Bt or Mnemonic.Bts or Mnemonic.Btr or Mnemonic.Btc or Mnemonic.Bsf or Mnemonic.Bsr or Mnemonic.Tzcnt
+            or Mnemonic.Lzcnt or Mnemonic.Popcnt or Mnemonic.Cmpxchg or Mnemonic.Xadd or Mnemonic.Xchg or Mnemonic.Add or Mnemonic.Sub or Mnemonic.And
+            or Mnemonic.Or or Mnemonic.Xor or Mnemonic.Inc or Mnemonic.Dec or Mnemonic.Movbe or Mnemonic.Mulx or Mnemonic.Andn or Mnemonic.Bextr
+            or Mnemonic.Blsi or Mnemonic.Blsr or Mnemonic.Blsmsk or Mnemonic.Bzhi or Mnemonic.Rorx or Mnemonic.Sarx or Mnemonic.Shlx or Mnemonic.Shrx;
+    }
+}
