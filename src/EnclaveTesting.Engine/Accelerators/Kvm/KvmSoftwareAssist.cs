@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu;
+using EnclaveTesting.Engine.Accelerators.Software.Cpu.Translation;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu.Simd;
 using EnclaveTesting.Engine.Machine;
 using EnclaveTesting.Engine.Memory;
@@ -52,7 +53,7 @@ internal sealed unsafe class KvmSoftwareAssist : IDisposable
         _fd = fd;
         _count = count;
         _platform = new KvmAssistPlatform(fd, bus);
-        _cpu = new SoftwareCpu(index, memory, _platform);
+        _cpu = new SoftwareCpu(index, memory, _platform, translation: TranslationMode.Off);
         _extendedSize = extendedSize;
         _extended = new byte[Math.Max(extendedSize, KvmStateTransfer.ClassicExtendedSize)];
         _extendedBefore = new byte[_extended.Length];
