@@ -70,7 +70,7 @@ public sealed partial class Enclave
     private async Task<SnapshotStore.Turn> FindSavedAsync(EifImage image, BootProgress progress, CancellationToken cancellationToken)
     {
         progress.Doing("looking for a saved boot, or waiting for one that goes on elsewhere");
-        Accelerator accelerator = AcceleratorChoice.Resolve(_options.Accelerator, _options.Time).Accelerator.Kind;
+        Accelerator accelerator = AcceleratorChoice.Resolve(_options.Accelerator, _options.Time, _options.CpuTemplate).Accelerator.Kind;
         string key = await Task.Run(() => SnapshotKey.Of(image, _options, _script, accelerator), cancellationToken).ConfigureAwait(false);
         return await _options.SnapshotStore.AcquireAsync(key, Capture is not null, _options.StartupTimeout, _log, cancellationToken).ConfigureAwait(false);
     }

@@ -20,7 +20,7 @@ internal static class SnapshotKey
         Add(hash, SnapshotFile.Engine.ToString("n"));
         Add(hash, MachineDescription.DescribeHost(accelerator));
         Add(hash, string.Create(CultureInfo.InvariantCulture,
-            $"{accelerator}|{options.Time}|{options.TimeOfDay?.GetType().FullName}|{options.Seed}|{options.MemoryMiB}|{options.Cpus}|{options.Cid}|{options.CaptureLimit is not null}|{options.Acpi}|{options.Decompress}"));
+            $"{accelerator}|{options.Time}|{options.TimeOfDay?.GetType().FullName}|{options.Seed}|{options.MemoryMiB}|{options.Cpus}|{options.Cid}|{options.CaptureLimit is not null}|{options.Acpi}|{options.Decompress}|{options.CpuTemplate}"));
         Add(hash, options.CommandLine ?? "");
         Add(hash, options.SnapshotAfter!.Description);
         AddNsm(hash, options);

@@ -1,5 +1,6 @@
 using EnclaveTesting.Engine.Accelerators.Software.Cpu;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu.Simd;
+using EnclaveTesting.Engine.Memory;
 using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;
 
@@ -49,6 +50,25 @@ public sealed unsafe class AvxFaultTests : IDisposable
             a.hlt();
         });
         _bed.Registers.Rax.Should().Be(4);
+    }
+
+    [Theory]
+    [InlineData("C4E270F2C2", "andn eax, ecx, edx")]
+    [InlineData("C5F058C2", "vaddps xmm0, xmm1, xmm2")]
+    public void In_real_mode_VEX_is_undefined(string code, string instruction)
+    {
+        const ushort handler = 0x400;
+        _bed.Cpu.Reset();
+        _bed.State->Cr4 |= Osxsave;
+        _bed.State->Xcr0 = 7;
+        _bed.Cpu.StartUp((byte)(CpuBed.Code >> 12));
+        _bed.Memory.Write(new GuestAddress(Undefined * 4), handler | (uint)(CpuBed.Code >> 4 << 16));
+        _bed.WriteBytes(CpuBed.Code + handler, 0xF4);
+        _bed.WriteBytes(CpuBed.Code, [.. Convert.FromHexString(code), 0xF4]);
+
+        _bed.Go().Should().Be(CpuStop.Halted);
+
+        _bed.State->Rip.Should().Be(handler + 1, instruction);
     }
 
     [Theory]

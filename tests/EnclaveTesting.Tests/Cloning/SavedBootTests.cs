@@ -1,3 +1,4 @@
+using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Devices.Vsock;
 using EnclaveTesting.Engine.State;
 using EnclaveTesting.Tests.Lifecycle;
@@ -90,7 +91,7 @@ public sealed class SavedBootTests : IDisposable
         await using Enclave first = await StartAsync(builder, store);
 
         foreach (EnclaveBuilder changed in (EnclaveBuilder[])[builder.WithMemory(16), builder.WithCid(17), builder.WithCommandLine("more"), builder.WithoutNsm(),
-            builder.WithSeed(1), builder.WithEnvironment("A", "B"), builder.WithImage(Guest.Image("hello64")), builder.WithSnapshot(Wait.ForParentPort(9001))])
+            builder.WithCpuTemplate(CpuTemplate.V2), builder.WithSeed(1), builder.WithEnvironment("A", "B"), builder.WithImage(Guest.Image("hello64")), builder.WithSnapshot(Wait.ForParentPort(9001))])
         {
             await using Enclave enclave = await StartAsync(changed, store);
             enclave.WasRestored.Should().BeFalse();
