@@ -7,6 +7,7 @@ using EnclaveTesting.Benchmarks.Suite;
 // tcg RUNS TOOL [KERNEL...]    boots and speed by kind of work, side by side with QEMU's TCG (see ../compare-tcg.sh)
 // stop [RUNS]                  how long a stop takes from running, halted and spinning
 // memory IMAGE [COUNT] [acpi]  what so many enclaves cost in memory, on the software CPU
+// clone [RUNS MIB]             what keeping, restoring and cloning a machine costs
 // anything else                BenchmarkDotNet's own options
 if (BenchmarkSuite.TryParse(args, out bool quick, out string file))
     return await BenchmarkSuite.RunAsync(quick, file);
@@ -28,6 +29,10 @@ switch (args)
         return await MemoryUse.RunAsync(image, int.Parse(count), acpi: false);
     case ["memory", var image, var count, "acpi"]:
         return await MemoryUse.RunAsync(image, int.Parse(count), acpi: true);
+    case ["clone"]:
+        return await CloneTimings.RunAsync(30, 256);
+    case ["clone", var runs, var memory]:
+        return await CloneTimings.RunAsync(int.Parse(runs), int.Parse(memory));
     default:
         BenchmarkSwitcher.FromAssembly(typeof(Comparison).Assembly).Run(args);
         return 0;
