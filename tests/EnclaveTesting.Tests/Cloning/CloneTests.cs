@@ -1,5 +1,3 @@
-using System.Globalization;
-using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Devices.Vsock;
 using EnclaveTesting.Engine.Machine;
 using EnclaveTesting.Tests.Lifecycle;
@@ -117,76 +115,4 @@ public class CloneTests
         others.Should().Equal(ones);
         other.Console.Log.GetRawBytes().Should().Equal(one.Console.Log.GetRawBytes());
     }
-
-    [Fact]
-    public async Task Fifty_clones_of_one_enclave_share_its_memory()
-    {
-        const long MiB = 1 << 20;
-        await using Enclave original = await LinuxEnclave.StartAsync(builder => builder.WithAccelerator(Accelerator.Software).WithMemory(256));
-        (long own, long all) = ResidentBytes();
-        List<Enclave> clones = [];
-        try
-        {
-            for (int i = 0; i < 50; i++)
-                clones.Add(await original.CloneAsync());
-            foreach (Enclave clone in clones)
-                (await clone.CommandAsync("ping")).Should().Be("pong");
-
-            (long ownNow, long allNow) = ResidentBytes();
-            // Copies of what Linux has used after its boot alone would be 1,500 MiB.
-            (ownNow - own).Should().BeLessThan(1000 * MiB);
-            (allNow - all).Should().BeLessThan(2000 * MiB);
-        }
-        finally
-        {
-            await Task.WhenAll(clones.Select(clone => clone.DisposeAsync().AsTask()));
-        }
-    }
-
-    [Fact]
-    public async Task Cloning_and_disposing_leaves_nothing_behind()
-    {
-        int cycles = int.TryParse(Environment.GetEnvironmentVariable("ENCLAVE_TEST_CLONES"), out int wanted) ? wanted : 30;
-        await using Enclave original = await Guest.StartHelloAsync(builder => builder.WithAccelerator(Accelerator.Software));
-        async Task CycleAsync(int count)
-        {
-            for (int i = 0; i < count; i++)
-            {
-                await using Enclave clone = await original.CloneAsync();
-                (await clone.CommandAsync($"echo {i}")).Should().Be($"{i}");
-            }
-        }
-
-        await CycleAsync(10);
-        int before = MemoryFiles();
-        long memory = GC.GetTotalMemory(forceFullCollection: true);
-        await CycleAsync(cycles);
-
-        MemoryFiles().Should().BeLessThanOrEqualTo(before + TestsSideBySide);
-        GC.GetTotalMemory(forceFullCollection: true).Should().BeLessThan(memory + (16 << 20));
-    }
-
-    private const int TestsSideBySide = 10;
-
-    /// <summary>Memory that only this process has, and all that it sees; 0 where the host does not tell.</summary>
-    private static (long Own, long All) ResidentBytes()
-    {
-        if (!OperatingSystem.IsLinux())
-            return default;
-        string[] status = File.ReadAllLines("/proc/self/status");
-        long Value(string name) => long.Parse(Array.Find(status, line => line.StartsWith(name, StringComparison.Ordinal))!.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
-        return (Value("RssAnon:"), Value("VmRSS:"));
-    }
-
-    private static int MemoryFiles() => !OperatingSystem.IsLinux() ? 0 : Directory.EnumerateFileSystemEntries("/proc/self/fd").Count(descriptor =>
-    {
-        try
-        {
-            return File.ResolveLinkTarget(descriptor, returnFinalTarget: false)?.Name.Contains("enclave memory", StringComparison.Ordinal) == true;
-        }
-        catch (IOException)
-        {
-            return false;
-        }
-    });
 }
