@@ -1,7 +1,6 @@
 using System.Globalization;
 using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Tests.Lifecycle;
-using EnclaveTesting.Xunit;
 using Xunit.Abstractions;
 
 namespace EnclaveTesting.Tests.Cloning;
@@ -40,7 +39,8 @@ public class CloneResourceTests(ITestOutputHelper output)
     [Fact]
     public Task Cloning_and_disposing_leaves_nothing_behind() => SoakAsync(Accelerator.Software);
 
-    [EnclaveFact(Requires = Accelerator.Kvm)]
+    // Not EnclaveFact: it keeps what a test has started until the test is over, for its report.
+    [OnKvm]
     public Task Cloning_and_disposing_leaves_nothing_behind_on_kvm() => SoakAsync(Accelerator.Kvm);
 
     private async Task SoakAsync(Accelerator accelerator)
@@ -56,7 +56,8 @@ public class CloneResourceTests(ITestOutputHelper output)
             }
         }
 
-        await CycleAsync(30);
+        // Heaps grow to their size first.
+        await CycleAsync(60);
         Held before = Held.Now();
         await CycleAsync(cycles);
         Held after = Held.Now();
@@ -65,7 +66,7 @@ public class CloneResourceTests(ITestOutputHelper output)
         after.Files.Should().BeLessThanOrEqualTo(before.Files + 2, "the runtime may have opened one of its own");
         after.EnclaveThreads.Should().Be(before.EnclaveThreads);
         after.Managed.Should().BeLessThan(before.Managed + (8 * MiB));
-        after.Own.Should().BeLessThan(before.Own + (64 * MiB));
+        after.Own.Should().BeLessThan(before.Own + (96 * MiB));
     }
 
     /// <summary>Memory that only this process has, and all that it sees; 0 where the host does not tell.</summary>
@@ -76,6 +77,11 @@ public class CloneResourceTests(ITestOutputHelper output)
         string[] status = File.ReadAllLines("/proc/self/status");
         long Value(string name) => long.Parse(Array.Find(status, line => line.StartsWith(name, StringComparison.Ordinal))!.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
         return (Value("RssAnon:"), Value("VmRSS:"));
+    }
+
+    private sealed class OnKvmAttribute : FactAttribute
+    {
+        public OnKvmAttribute() => Skip = Requirement.WhyNot(Accelerator.Kvm);
     }
 
     private sealed record Held(int Files, int EnclaveThreads, long Managed, long Own)
