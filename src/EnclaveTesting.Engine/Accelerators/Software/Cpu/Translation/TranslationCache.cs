@@ -1,18 +1,17 @@
-using System.Collections.Concurrent;
-
 namespace EnclaveTesting.Engine.Accelerators.Software.Cpu.Translation;
 
 /// <summary>
 /// The translations of all machines in the process, by the bytes they were made of, and the thread that makes them. While there are
-/// machines the newest few thousand are kept; after the last machine the collector may have them. Thread-safe.
+/// machines the newest few thousand are kept; after the last machine the thread ends and the collector may have them. Thread-safe.
 /// </summary>
 internal sealed class TranslationCache
 {
     private const int MaximumTranslations = 4096, MaximumRequests = 1024;
 
-    private readonly Lock _lock = new();
+    // A Monitor, since the thread waits on it.
+    private readonly object _lock = new();
     private readonly WeakReference<Store> _remembered = new(new Store());
-    private readonly BlockingCollection<TranslationRequest> _requests = new(MaximumRequests);
+    private readonly Queue<TranslationRequest> _requests = new();
     private Store? _store;
     private Thread? _thread;
     private int _machines;
@@ -51,8 +50,11 @@ internal sealed class TranslationCache
     {
         lock (_lock)
         {
-            if (--_machines == 0)
-                _store = null;
+            if (--_machines > 0)
+                return;
+            _store = null;
+            _requests.Clear();
+            Monitor.Pulse(_lock);
         }
     }
 
@@ -66,9 +68,19 @@ internal sealed class TranslationCache
             return true;
         }
 
-        if (!_requests.TryAdd(request))
-            return false;
-        StartThread();
+        lock (_lock)
+        {
+            if (_requests.Count == MaximumRequests)
+                return false;
+            _requests.Enqueue(request);
+            Monitor.Pulse(_lock);
+            if (_thread == null)
+            {
+                _thread = new Thread(Work) { IsBackground = true, Name = "guest translator", Priority = ThreadPriority.BelowNormal };
+                _thread.Start();
+            }
+        }
+
         return true;
     }
 
@@ -104,25 +116,34 @@ internal sealed class TranslationCache
         }
     }
 
-    private void StartThread()
-    {
-        lock (_lock)
-        {
-            if (_thread != null)
-                return;
-            _thread = new Thread(Work) { IsBackground = true, Name = "enclave translator", Priority = ThreadPriority.BelowNormal };
-            _thread.Start();
-        }
-    }
-
     private void Work()
     {
-        foreach (TranslationRequest request in _requests.GetConsumingEnumerable())
+        while (Next() is { } request)
         {
             if (request.Owner.IsClosed)
                 continue;
             request.Result = Translate(request.Source);
             request.Owner.Complete(request);
+        }
+    }
+
+    /// <summary>Waits for a request; null, and another thread must be made for the next one, once there is no machine.</summary>
+    private TranslationRequest? Next()
+    {
+        lock (_lock)
+        {
+            while (_requests.Count == 0)
+            {
+                if (_machines == 0)
+                {
+                    _thread = null;
+                    return null;
+                }
+
+                Monitor.Wait(_lock);
+            }
+
+            return _requests.Dequeue();
         }
     }
 
