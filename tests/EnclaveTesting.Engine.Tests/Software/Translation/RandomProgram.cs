@@ -272,7 +272,7 @@ internal sealed class RandomProgram
         _a.mov(r13d, One(Middle));
         _a.and(r13d, Below(30) == 0 ? DataMask : DataMask - 0x40);
         int offset = Below(48);
-        switch (Below(22))
+        switch (Below(24))
         {
             case 0: _a.mov(One(Wide), __qword_ptr[r15 + r13 + offset]); break;
             case 1: _a.mov(__qword_ptr[r15 + r13 + offset], One(Wide)); break;
@@ -294,8 +294,33 @@ internal sealed class RandomProgram
             case 17: _a.adc(__qword_ptr[r15 + r13 + offset], One(Wide)); break;
             case 18: _a.shr(__dword_ptr[r15 + r13 + offset], 3); break;
             case 19: _a.neg(__word_ptr[r15 + r13 + offset]); break;
-            case 20: _a.movdqu(xmm0, __xmmword_ptr[r15 + r13 + offset]); _a.paddq(xmm1, xmm0); break;
+            case 20 or 21 or 22: EmitVector(offset); break;
             default: _a.test(__byte_ptr[r15 + r13 + offset], One(Bytes[..4])); break;
+        }
+    }
+
+    private void EmitVector(int offset)
+    {
+        AssemblerRegisterXMM[] vectors = [xmm0, xmm1, xmm2, xmm3, xmm9];
+        AssemblerRegisterXMM left = One(vectors), right = One(vectors);
+        switch (Below(10))
+        {
+            case 0 or 1: _a.movdqu(left, __xmmword_ptr[r15 + r13 + offset]); break;
+            case 2 or 3: _a.movups(__xmmword_ptr[r15 + r13 + offset], left); break;
+            case 4:
+                // Misaligned now and then.
+                if (Below(40) != 0)
+                    _a.and(r13d, -16);
+                _a.paddd(left, __xmmword_ptr[r15 + r13 + 32]);
+                break;
+            case 5:
+                _a.and(r13d, -16);
+                _a.movaps(__xmmword_ptr[r15 + r13 + 16], left);
+                break;
+            case 6: _a.pxor(left, right); break;
+            case 7: _a.pcmpeqb(left, right); break;
+            case 8: _a.psubw(left, right); break;
+            default: _a.movdqa(left, right); break;
         }
     }
 

@@ -172,6 +172,8 @@ public sealed unsafe class TranslationTests(ITestOutputHelper output)
     {
         actual.Registers.Should().Be(expected.Registers, because);
         actual.Cpu.Retired.Should().Be(expected.Cpu.Retired, because);
+        new ReadOnlySpan<byte>(actual.State->Xmm, 16 * CpuState.VectorStride).SequenceEqual(new ReadOnlySpan<byte>(expected.State->Xmm, 16 * CpuState.VectorStride))
+            .Should().BeTrue(because);
         actual.State->Cr2.Should().Be(expected.State->Cr2, because);
     }
 

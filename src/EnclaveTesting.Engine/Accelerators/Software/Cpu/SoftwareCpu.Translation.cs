@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace EnclaveTesting.Engine.Accelerators.Software.Cpu;
 
@@ -28,6 +29,23 @@ internal sealed unsafe partial class SoftwareCpu
         State->Retired = retired;
         *(ulong*)_scratch = value;
         return StoreSlow(linear, size);
+    }
+
+    /// <summary>Loads 16 bytes; zeros if a fault is pending now.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal Vector128<byte> LoadVectorForTranslation(ulong linear, long retired)
+    {
+        State->Retired = retired;
+        return LoadSlow(linear, sizeof(Vector128<byte>), Access.Read) ? *(Vector128<byte>*)_scratch : default;
+    }
+
+    /// <summary>Stores 16 bytes; false if a fault is pending.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal bool StoreVectorForTranslation(ulong linear, Vector128<byte> value, long retired)
+    {
+        State->Retired = retired;
+        *(Vector128<byte>*)_scratch = value;
+        return StoreSlow(linear, sizeof(Vector128<byte>));
     }
 
     private ulong Scratch(int size)

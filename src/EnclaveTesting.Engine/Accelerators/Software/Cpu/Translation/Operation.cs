@@ -44,4 +44,7 @@ internal enum Operation : byte
     CallIndirect,
     Return,
     FallThrough,
+
+    /// <summary>See <see cref="VectorOp"/>.</summary>
+    Vector,
 }

@@ -43,8 +43,9 @@ internal sealed unsafe partial class RegionCompiler
         _source = source;
         _micro = new MicroOp[source.Blocks.Length][];
         _effects = new HandlerEffects[source.Blocks.Length][];
+        _vectors = new VectorOp[source.Blocks.Length][];
         for (int i = 0; i < source.Blocks.Length; i++)
-            (_micro[i], _effects[i]) = Classify(source.Blocks[i]);
+            (_micro[i], _effects[i], _vectors[i]) = Classify(source.Blocks[i], source.Mode);
         _il = _method.GetILGenerator(4096);
         _starts = [.. source.Blocks.Select(_ => _il.DefineLabel())];
         _faults = new Label?[source.Blocks.Length];
@@ -90,12 +91,13 @@ internal sealed unsafe partial class RegionCompiler
 
     private static MethodInfo CpuMethod(string name) => typeof(SoftwareCpu).GetMethod(name, AnyInstance) ?? throw new MissingMethodException(nameof(SoftwareCpu), name);
 
-    private static (MicroOp[] Micro, HandlerEffects[] Effects) Classify(SourceBlock block)
+    private static (MicroOp[] Micro, HandlerEffects[] Effects, VectorOp[] Vectors) Classify(SourceBlock block, CpuMode mode)
     {
         var reader = new ByteArrayCodeReader(block.Code);
         var decoder = Decoder.Create(64, reader, DecoderOptions.NoWbnoinvd);
         var micro = new MicroOp[block.Ops.Length];
         var effects = new HandlerEffects[block.Ops.Length];
+        var vectors = new VectorOp[block.Ops.Length];
         for (int i = 0; i < block.Instructions; i++)
         {
             reader.Position = block.Ops[i].Offset;
@@ -106,13 +108,16 @@ internal sealed unsafe partial class RegionCompiler
             bool plain = block.Ops[i].AddressSize == 8 && !instruction.HasLockPrefix && !instruction.IsInvalid
                 && !(found.Form == OperandForm.RmCount && block.Ops[i].Rm == Op.Memory);
             micro[i] = plain ? found : default;
+            vectors[i] = block.Ops[i].AddressSize == 8 ? VectorOpTable.Find(instruction.Code, mode) : default;
+            if (vectors[i].Kind != VectorKind.None)
+                micro[i] = new MicroOp(Operation.Vector);
             if (micro[i].Operation == Operation.Handler)
                 effects[i] = HandlerEffects.Of(instruction);
         }
 
         if (block.Instructions < micro.Length)
             micro[block.Instructions] = new MicroOp(Operation.FallThrough);
-        return (micro, effects);
+        return (micro, effects, vectors);
     }
 
     private bool[] FindHeirs()
@@ -223,6 +228,9 @@ internal sealed unsafe partial class RegionCompiler
                 EmitHandler(index);
                 break;
             case Operation.Nothing:
+                break;
+            case Operation.Vector:
+                EmitVector(index, _vectors[_block][index], op);
                 break;
             case Operation.Jump or Operation.JumpIf or Operation.Call or Operation.JumpIndirect or Operation.CallIndirect or Operation.Return or Operation.FallThrough:
                 EmitControl(index, micro, op);
@@ -440,6 +448,7 @@ internal sealed unsafe partial class RegionCompiler
             FlagSign = (int)((byte*)&state.FlagSign - start);
             FlagCarry = (int)((byte*)&state.FlagCarry - start);
             SegmentBase = (int)((byte*)state.SegmentBase - start);
+            Xmm = (int)((byte*)state.Xmm - start);
         }
 
         public int Retired { get; }
@@ -451,6 +460,8 @@ internal sealed unsafe partial class RegionCompiler
         public int FlagCarry { get; }
 
         public int SegmentBase { get; }
+
+        public int Xmm { get; }
 
         public int Gpr(int register) => register * sizeof(ulong);
     }
