@@ -11,8 +11,9 @@ namespace EnclaveTesting;
 /// <content>Boot once, clone in milliseconds.</content>
 public sealed partial class Enclave
 {
-    // A connection that the enclave has opened is given this long to end before it is lost to a clone.
-    private static readonly TimeSpan ShortWhile = TimeSpan.FromMilliseconds(100);
+    // A connection that the enclave has opened is given this long to end before it is lost to a clone, and the parent's scripts this long to see
+    // what has come to its end; some never look.
+    private static readonly TimeSpan ShortWhile = TimeSpan.FromMilliseconds(100), LongWhile = TimeSpan.FromSeconds(2);
 
     private static readonly TimeSpan LongestRehearsal = TimeSpan.FromSeconds(10);
 
@@ -39,12 +40,21 @@ public sealed partial class Enclave
         long begin = Stopwatch.GetTimestamp();
         EnclaveRecord? record = null;
         ParentMemory? memory = null;
-        bool answered = _script.HeartbeatBehaviour.IsAnswered;
+        long? settled = null;
+        bool IsRight(VsockDevice vsock)
+        {
+            // An enclave that loses its heartbeat gives up.
+            if (_script.HeartbeatBehaviour.IsAnswered && vsock.IsCalling(Heartbeat.Port))
+                return false;
+            TimeSpan since = Stopwatch.GetElapsedTime(settled ??= Stopwatch.GetTimestamp());
+            return (since > ShortWhile || !vsock.IsCalling()) && (since > LongWhile || Parent.IsCaughtUp);
+        }
+
         while (true)
         {
             TimeSpan waited = Stopwatch.GetElapsedTime(begin);
             MachineSnapshot? machine = await Machine.TryCaptureAsync(
-                vsock => !(answered && vsock.IsCalling(Heartbeat.Port)) && (waited > ShortWhile || (!vsock.IsCalling() && Parent.IsCaughtUp)),
+                IsRight,
                 _ =>
                 {
                     journal.Seal();
