@@ -24,6 +24,9 @@ internal sealed unsafe class KvmSoftwareAssist : IDisposable
         Code.Syscall, Code.Sysretd, Code.Sysretq, Code.Sysenter, Code.Sysexitd, Code.Sysexitq, Code.Swapgs, Code.Rdtscp, Code.Rdpid_r32, Code.Rdpid_r64,
     ];
 
+    // With components that the software CPU does not have.
+    private static readonly Code[] Compacted = [Code.Xsaves_mem, Code.Xsaves64_mem, Code.Xrstors_mem, Code.Xrstors64_mem];
+
     // What KVM executes by itself, and what reaches state that stays with KVM.
     private static readonly Code[] NotHere =
     [
@@ -81,6 +84,12 @@ internal sealed unsafe class KvmSoftwareAssist : IDisposable
         failure = WhyNot(out Instruction instruction);
         if (failure is not null)
             return CpuStop.Budget;
+        if (Compacted.Contains(instruction.Code))
+        {
+            failure = ExchangeCompacted(instruction, counted);
+            return CpuStop.Budget;
+        }
+
         bool withMsrs = NeedMsrs.Contains(instruction.Code);
         if (withMsrs)
             LoadMsrs();
@@ -187,7 +196,7 @@ internal sealed unsafe class KvmSoftwareAssist : IDisposable
             return null; // #UD is what a processor does
         if (NotHere.Contains(instruction.Code))
             return $"it leaves {instruction} to KVM";
-        return InstructionSet.Table.Contains(instruction.Code) ? null : $"the software CPU does not know {instruction} either";
+        return InstructionSet.Table.Contains(instruction.Code) || Compacted.Contains(instruction.Code) ? null : $"the software CPU does not know {instruction} either";
     }
 
     private bool GoesOn(ReadOnlySpan<byte> bytes, out Instruction instruction)
@@ -200,6 +209,66 @@ internal sealed unsafe class KvmSoftwareAssist : IDisposable
     {
         int bitness = (_cpu.Mode & CpuMode.CodeSize) switch { CpuMode.Code64 => 64, CpuMode.Code32 => 32, _ => 16 };
         return Decoder.Create(bitness, bytes.ToArray(), _cpu.State->Rip).Decode();
+    }
+
+    private string? ExchangeCompacted(in Instruction instruction, bool counted)
+    {
+        CpuState* state = _cpu.State;
+        bool ready = state->Cpl == 0 && (state->Cr4 & ControlBits.Cr4Osxsave) != 0 && (state->Cr0 & ControlBits.Cr0Ts) == 0 && (_cpu.Mode & CpuMode.CodeSize) == CpuMode.Code64;
+        if (!ready)
+            return $"{instruction} would fault, or is not in 64-bit mode";
+        ulong requested = ((state->Gpr[2] << 32) | (uint)state->Gpr[0]) & state->Xcr0;
+        ulong address = instruction.GetVirtualAddress(0, 0, ReadAddressRegister);
+        bool isSave = instruction.Code is Code.Xsaves_mem or Code.Xsaves64_mem;
+        byte[] area = new byte[KvmCompactedState.Size(isSave ? requested : state->Xcr0)];
+        if ((address & 63) != 0 || !TryCopy(address, area, write: false))
+            return $"the memory operand of {instruction} cannot be reached";
+        if (isSave)
+        {
+            KvmCompactedState.Save(_extended, area, requested);
+            if (!TryCopy(address, area, write: true))
+                return $"the memory operand of {instruction} cannot be written";
+        }
+        else
+        {
+            if (!KvmCompactedState.TryRestore(_extended, area, requested))
+                return $"the memory operand of {instruction} is not what was saved";
+            fixed (byte* pointer = _extended)
+                KvmIoctl.Call(_fd, KvmIoctl.SetXsave, (nint)pointer);
+            LoadExtended();
+        }
+
+        if (counted)
+        {
+            Span<byte> bytes = stackalloc byte[instruction.Length];
+            _count.Note(instruction, bytes[.._cpu.PeekCode(bytes)]);
+        }
+
+        state->Rip += (uint)instruction.Length;
+        Store(withMsrs: false);
+        return null;
+    }
+
+    private ulong ReadAddressRegister(Register register, int element, int size) => register switch
+    {
+        Register.FS => _cpu.State->SegmentBase[CpuState.Fs],
+        Register.GS => _cpu.State->SegmentBase[CpuState.Gs],
+        _ when register.IsSegmentRegister() => 0,
+        _ when register.IsGPR32() => (uint)_cpu.State->Gpr[register.GetNumber()],
+        _ => _cpu.State->Gpr[register.GetNumber()],
+    };
+
+    private bool TryCopy(ulong address, Span<byte> bytes, bool write)
+    {
+        const int pageSize = 4096;
+        for (int done = 0; done < bytes.Length; done += pageSize)
+        {
+            Span<byte> part = bytes.Slice(done, Math.Min(pageSize, bytes.Length - done));
+            if (!(write ? _cpu.TryWriteBytes(address + (uint)done, part) : _cpu.TryReadBytes(address + (uint)done, part)))
+                return false;
+        }
+
+        return true;
     }
 
     // XSAVE's standard format: the legacy region, which parts are not in their initial state, and at 576 the upper halves of the YMM registers.

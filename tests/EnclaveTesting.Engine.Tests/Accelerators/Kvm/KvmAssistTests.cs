@@ -15,8 +15,6 @@ public class KvmAssistTests(ITestOutputHelper output)
 {
     private const string LinuxVariable = "ENCLAVE_TEST_LINUX_ON_KVM";
 
-    // The emulator shows XSAVES, which neither it nor the software CPU has.
-    private const string ExtraCommandLine = "noxsave";
     private const ulong KernelCode = 0x20_0000, PageFaultHandler = 0x20_0800;
     private static readonly TimeSpan LinuxPatience = TimeSpan.FromMinutes(30);
 
@@ -81,6 +79,53 @@ public class KvmAssistTests(ITestOutputHelper output)
         after.Threads.Should().BeLessThan(before.Threads + 8);
     }
 
+    [EmulatingKvmFact]
+    public async Task Extended_state_goes_to_memory_and_back()
+    {
+        const ulong area = 0x1_0000;
+        byte[] numbers = [.. Enumerable.Range(1, 64).Select(i => (byte)i)];
+        using KvmMachineBed bed = KvmMachineBed.Start(
+            c =>
+            {
+                c.mov(rax, cr4);
+                c.or(eax, 1 << 18); // OSXSAVE
+                c.mov(cr4, rax);
+                c.xor(ecx, ecx);
+                c.xor(edx, edx);
+                c.mov(eax, 7);
+                c.xsetbv();
+                c.fninit();
+                c.mov(ebx, (int)KvmMachineBed.Data);
+                c.movups(xmm3, __[rbx]);
+                c.paddd(xmm3, xmm3);
+                c.movups(xmm9, __[rbx + 16]);
+                c.pinsrd(xmm9, __dword_ptr[rbx], 1);
+                c.mov(edi, (int)area);
+                c.mov(eax, 7);
+                c.xsaves64(__[rdi]);
+                c.pxor(xmm3, xmm3);
+                c.pxor(xmm9, xmm9);
+                c.mov(eax, 7);
+                c.xrstors64(__[rdi]);
+                c.movups(__[KvmMachineBed.Results], xmm3);
+                c.movups(__[KvmMachineBed.Results + 16], xmm9);
+                c.mov(al, 0xFE);
+                c.@out(0x64, al);
+            },
+            numbers,
+            assist: true);
+
+        VmExit exit = await bed.Ended;
+
+        exit.Reason.Should().Be(VmExitReason.Reboot, exit.ToString());
+        byte[] expected = [.. Enumerable.Range(1, 16).Select(i => (byte)(2 * i)), .. numbers[16..20], .. numbers[..4], .. numbers[24..32]];
+        bed.Memory.GetSpan(new GuestAddress(KvmMachineBed.Results), 32).ToArray().Should().Equal(expected);
+        bed.Memory.GetSpan(new GuestAddress(area + 160 + (3 * 16)), 16).ToArray().Should().Equal(expected[..16], "XMM3 in the legacy region");
+        bed.Memory.TryRead(new GuestAddress(area + 520), out ulong layout).Should().BeTrue();
+        layout.Should().Be(0x8000_0000_0000_0007);
+        output.WriteLine(string.Join('\n', bed.Machine.Diagnostics));
+    }
+
     // On a KVM that knows the instruction this is the processor's own affair.
     [KvmFact]
     public async Task Locked_instructions_are_whole_for_other_processors()
@@ -132,8 +177,7 @@ public class KvmAssistTests(ITestOutputHelper output)
     [EmulatingKvmFact(OnlyWith = LinuxVariable)]
     public async Task Linux_gets_to_its_heartbeat()
     {
-        await using BareMetalGuest linux = BareMetalGuest.Start(LinuxGuest.Image(), 
-            new MicroVmOptions { Accelerator = Accelerator.Kvm, ExtraCommandLine = ExtraCommandLine }, start: false);
+        await using BareMetalGuest linux = BareMetalGuest.Start(LinuxGuest.Image(), new MicroVmOptions { Accelerator = Accelerator.Kvm }, start: false);
         using Engine.Devices.Vsock.VsockListener heartbeat = linux.Machine.Vsock.Listen(9000);
         linux.Machine.Start();
         try
