@@ -12,16 +12,16 @@ namespace EnclaveTesting.Engine.Accelerators.Kvm;
 internal static class KvmCompactedState
 {
     private const ulong X87 = 1, Sse = 2, Avx = 4, Compacted = 1UL << 63;
+    private const int MostComponents = 64, ExtendedStateLeaf = 0xD;
     private const int StateBits = StateImage.LegacySize, Layout = StateBits + 8, HeaderEnd = StateImage.AvxOffset;
     private const int MxcsrSize = 8, X87Size = 128, XmmSize = 256, ControlSize = StateImage.ControlSize;
 
     /// <summary>Bytes of an area with these components.</summary>
     public static int Size(ulong components)
     {
-        int end = HeaderEnd;
-        foreach ((_, int offset, int size) in List(components))
-            end = offset + size;
-        return end;
+        Span<Component> list = stackalloc Component[MostComponents];
+        int count = List(components, list);
+        return count == 0 ? HeaderEnd : list[count - 1].Offset + list[count - 1].Size;
     }
 
     /// <summary>XSAVES.</summary>
@@ -47,7 +47,8 @@ internal static class KvmCompactedState
             image.Slice(StateImage.XmmOffset, XmmSize).CopyTo(area[StateImage.XmmOffset..]);
         BinaryPrimitives.WriteUInt64LittleEndian(area[StateBits..], saved);
         BinaryPrimitives.WriteUInt64LittleEndian(area[Layout..], requested | Compacted);
-        foreach ((int number, int offset, int size) in List(requested))
+        Span<Component> list = stackalloc Component[MostComponents];
+        foreach ((int number, int offset, int size) in list[..List(requested, list)])
         {
             if ((saved >> number & 1) != 0)
                 image.Slice(StandardOffset(number), size).CopyTo(area[offset..]);
@@ -78,7 +79,8 @@ internal static class KvmCompactedState
             BinaryPrimitives.WriteUInt32LittleEndian(image[StateImage.MxcsrOffset..], (restored & Sse) != 0 ? mxcsr : StateImage.MxcsrDefault);
         if ((restored & Sse) != 0)
             area.Slice(StateImage.XmmOffset, XmmSize).CopyTo(image[StateImage.XmmOffset..]);
-        foreach ((int number, int offset, int size) in List(layout & ~Compacted))
+        Span<Component> list = stackalloc Component[MostComponents];
+        foreach ((int number, int offset, int size) in list[..List(layout, list)])
         {
             if ((restored >> number & 1) != 0)
                 area.Slice(offset, size).CopyTo(image[StandardOffset(number)..]);
@@ -88,21 +90,25 @@ internal static class KvmCompactedState
         return true;
     }
 
-    /// <summary>The components beyond the legacy region in the compacted format, with their places.</summary>
-    private static IEnumerable<(int Number, int Offset, int Size)> List(ulong components)
+    /// <summary>The components beyond the legacy region in the compacted format, with their places; how many.</summary>
+    private static int List(ulong components, Span<Component> list)
     {
-        int offset = HeaderEnd;
+        int offset = HeaderEnd, count = 0;
         for (ulong left = components & ~(X87 | Sse | Compacted); left != 0; left &= left - 1)
         {
             const int alignment = 64, aligned = 2;
             int number = BitOperations.TrailingZeroCount(left);
-            (int size, _, int flags, _) = X86Base.CpuId(0xD, number);
+            (int size, _, int flags, _) = X86Base.CpuId(ExtendedStateLeaf, number);
             if ((flags & aligned) != 0)
                 offset = (offset + alignment - 1) & -alignment;
-            yield return (number, offset, size);
+            list[count++] = new Component(number, offset, size);
             offset += size;
         }
+
+        return count;
     }
 
-    private static int StandardOffset(int number) => X86Base.CpuId(0xD, number).Ebx;
+    private static int StandardOffset(int number) => X86Base.CpuId(ExtendedStateLeaf, number).Ebx;
+
+    private readonly record struct Component(int Number, int Offset, int Size);
 }

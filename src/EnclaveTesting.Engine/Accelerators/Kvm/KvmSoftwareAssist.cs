@@ -37,7 +37,11 @@ internal sealed unsafe class KvmSoftwareAssist : IDisposable
     private readonly KvmAssistCount _count;
     private readonly KvmAssistPlatform _platform;
     private readonly SoftwareCpu _cpu;
+    private readonly CodeBytes _code = new();
+    private readonly Decoder[] _decoders;
+    private readonly VAGetRegisterValue _addressRegister;
     private readonly byte[] _extended, _extendedBefore;
+    private byte[] _area = [];
     private readonly int _extendedSize;
     private KvmRegs _regs;
     private KvmSregs _sregs;
@@ -57,6 +61,8 @@ internal sealed unsafe class KvmSoftwareAssist : IDisposable
         _count = count;
         _platform = new KvmAssistPlatform(fd, bus);
         _cpu = new SoftwareCpu(index, memory, _platform, translation: TranslationMode.Off);
+        _decoders = [Decoder.Create(16, _code), Decoder.Create(32, _code), Decoder.Create(64, _code)];
+        _addressRegister = ReadAddressRegister;
         _extendedSize = extendedSize;
         _extended = new byte[Math.Max(extendedSize, KvmStateTransfer.ClassicExtendedSize)];
         _extendedBefore = new byte[_extended.Length];
@@ -207,8 +213,11 @@ internal sealed unsafe class KvmSoftwareAssist : IDisposable
 
     private Instruction Decode(ReadOnlySpan<byte> bytes)
     {
-        int bitness = (_cpu.Mode & CpuMode.CodeSize) switch { CpuMode.Code64 => 64, CpuMode.Code32 => 32, _ => 16 };
-        return Decoder.Create(bitness, bytes.ToArray(), _cpu.State->Rip).Decode();
+        Decoder decoder = _decoders[(int)(_cpu.Mode & CpuMode.CodeSize)];
+        _code.Set(bytes);
+        decoder.IP = _cpu.State->Rip;
+        decoder.Decode(out Instruction instruction);
+        return instruction;
     }
 
     private string? ExchangeCompacted(in Instruction instruction, bool counted)
@@ -218,9 +227,12 @@ internal sealed unsafe class KvmSoftwareAssist : IDisposable
         if (!ready)
             return $"{instruction} would fault, or is not in 64-bit mode";
         ulong requested = ((state->Gpr[2] << 32) | (uint)state->Gpr[0]) & state->Xcr0;
-        ulong address = instruction.GetVirtualAddress(0, 0, ReadAddressRegister);
+        ulong address = instruction.GetVirtualAddress(0, 0, _addressRegister);
         bool isSave = instruction.Code is Code.Xsaves_mem or Code.Xsaves64_mem;
-        byte[] area = new byte[KvmCompactedState.Size(isSave ? requested : state->Xcr0)];
+        int size = KvmCompactedState.Size(isSave ? requested : state->Xcr0);
+        if (_area.Length < size)
+            _area = new byte[size];
+        Span<byte> area = _area.AsSpan(0, size);
         if ((address & 63) != 0 || !TryCopy(address, area, write: false))
             return $"the memory operand of {instruction} cannot be reached";
         if (isSave)
@@ -360,4 +372,20 @@ internal sealed unsafe class KvmSoftwareAssist : IDisposable
     private static bool Same<T>(in T one, in T other)
         where T : unmanaged =>
         MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in one)).SequenceEqual(MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in other)));
+
+    /// <summary>The bytes of one instruction, and perhaps more.</summary>
+    private sealed class CodeBytes : CodeReader
+    {
+        private readonly byte[] _bytes = new byte[LongestInstruction];
+        private int _length, _next;
+
+        public void Set(ReadOnlySpan<byte> bytes)
+        {
+            bytes.CopyTo(_bytes);
+            _length = bytes.Length;
+            _next = 0;
+        }
+
+        public override int ReadByte() => _next < _length ? _bytes[_next++] : -1;
+    }
 }
