@@ -31,6 +31,13 @@ internal static class EnclaveCommandLine
             return ExitCode.Usage;
         }
 
+        // The tool's own help has a line for each command; what more there is to say stands in the command's.
+        if (result.CommandResult.Command is RootCommand root)
+        {
+            foreach (Command command in root.Subcommands)
+                command.Description = command.Description?.Split('\n')[0].TrimEnd('\r');
+        }
+
         var configuration = new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false };
         try
         {

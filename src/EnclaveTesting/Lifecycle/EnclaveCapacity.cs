@@ -29,6 +29,9 @@ internal sealed class EnclaveCapacity(long cpus, long memory)
     /// </summary>
     public static long MemoryOfClone(long memory) => memory / 8;
 
+    /// <summary>How many vCPUs there are.</summary>
+    public long Cpus => cpus;
+
     /// <summary>Waits until there is room.</summary>
     public async Task<Lease> AcquireAsync(long wantedCpus, long wantedMemory, CancellationToken cancellationToken)
     {

@@ -92,12 +92,13 @@ public class BootFailureTests
     public void The_builder_reports_every_mistake_at_once()
     {
         EnclaveBuilder builder = new EnclaveBuilder().WithImage("missing.eif").WithMemory(1).WithCpus(33).WithCid(3).WithStartupTimeout(TimeSpan.Zero)
-            .WithParent(parent => parent.Port(9000));
+            .WithParent(parent => parent.Port(9000).Port(7000).SlowDown(0, TimeSpan.Zero).LimitCredit(0).Times(-1).ForwardTo("a.example", 0));
 
         EnclaveConfigurationException exception = builder.Invoking(it => it.Build()).Should().Throw<EnclaveConfigurationException>().Which;
 
-        exception.Problems.Should().HaveCount(6);
-        exception.Message.Should().Contain("missing.eif").And.Contain("1 MiB").And.Contain("33").And.Contain("CID 3 is the parent").And.Contain("startup timeout").And.Contain("heartbeat's");
+        exception.Problems.Should().HaveCount(10);
+        exception.Message.Should().Contain("missing.eif").And.Contain("1 MiB").And.Contain("33").And.Contain("CID 3 is the parent").And.Contain("startup timeout").And.Contain("heartbeat's")
+            .And.Contain("Port 7000 cannot send 0 bytes at a time").And.Contain("credit for 0 bytes").And.Contain("-1 connections").And.Contain("a.example has ports 1 to 65535, not 0");
     }
 
     private static async Task<EnclaveBootException> FailToStartAsync(EnclaveBuilder builder)

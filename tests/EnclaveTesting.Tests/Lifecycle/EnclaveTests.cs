@@ -67,6 +67,32 @@ public class EnclaveTests
     }
 
     [Fact]
+    public async Task Enclaves_that_want_more_cpus_than_there_are_queue()
+    {
+        const int Cpus = 8;
+        long most = EnclaveCapacity.Shared.Cpus / Cpus;
+        int running = 0, highest = 0;
+
+        await Task.WhenAll(Enumerable.Range(0, (int)most + 2).Select(async _ =>
+        {
+            await using Enclave enclave = await Guest.StartHelloAsync(builder => builder.WithCpus(Cpus).BeforeStart((_, _) =>
+            {
+                int now = Interlocked.Increment(ref running);
+                for (int seen; now > (seen = Volatile.Read(ref highest)) && Interlocked.CompareExchange(ref highest, now, seen) != seen;)
+                {
+                    // Another one counted meanwhile.
+                }
+
+                return Task.CompletedTask;
+            }));
+            (await enclave.CommandAsync("ping")).Should().Be("pong");
+            Interlocked.Decrement(ref running);
+        }));
+
+        highest.Should().BeInRange(1, (int)most);
+    }
+
+    [Fact]
     public async Task What_is_still_awaited_when_the_enclave_ends_says_how_it_ended()
     {
         await using Enclave enclave = await Guest.StartHelloAsync();
