@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu;
-using EnclaveTesting.Engine.Accelerators.Software.Cpu.Translation;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu.Simd;
+using EnclaveTesting.Engine.Accelerators.Software.Cpu.Translation;
 using EnclaveTesting.Engine.Machine;
 using EnclaveTesting.Engine.Memory;
 using Iced.Intel;

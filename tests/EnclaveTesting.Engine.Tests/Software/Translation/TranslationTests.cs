@@ -41,6 +41,8 @@ public sealed unsafe class TranslationTests(ITestOutputHelper output)
             translated.Cpu.Code.Regions.Installed.Should().BePositive();
             interpreted.Cpu.Code.Regions.Installed.Should().Be(0);
         }
+
+        TranslationCache.Shared.Failures.Should().Be(0);
     }
 
     [Fact]

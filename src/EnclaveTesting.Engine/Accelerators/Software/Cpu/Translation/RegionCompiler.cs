@@ -82,7 +82,6 @@ internal sealed unsafe partial class RegionCompiler
         catch (Exception exception) when (exception is InvalidProgramException or NotSupportedException or InvalidOperationException)
         {
             // The interpreter goes on with it.
-            System.Diagnostics.Debug.Fail(exception.ToString());
             return null;
         }
     }

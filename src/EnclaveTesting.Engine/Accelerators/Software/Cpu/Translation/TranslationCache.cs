@@ -15,6 +15,7 @@ internal sealed class TranslationCache
     private Store? _store;
     private Thread? _thread;
     private int _machines;
+    private long _failures;
 
     private TranslationCache()
     {
@@ -32,6 +33,9 @@ internal sealed class TranslationCache
                 return _store?.Translations.Count ?? 0;
         }
     }
+
+    /// <summary>Regions that could not be translated: a mistake here, since there is nothing that cannot be.</summary>
+    public long Failures => Interlocked.Read(ref _failures);
 
     /// <summary>A machine begins.</summary>
     public void Join()
@@ -94,6 +98,8 @@ internal sealed class TranslationCache
         translation = RegionCompiler.TryCompile(source);
         if (translation != null)
             Add(key, translation);
+        else
+            Interlocked.Increment(ref _failures);
         return translation;
     }
 
