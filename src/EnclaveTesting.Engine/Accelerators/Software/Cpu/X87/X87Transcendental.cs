@@ -44,7 +44,8 @@ internal static unsafe class X87Transcendental
         if (!TryAngle(cpu, op, true, out bool run, out FloatParts sine, out FloatParts cosine, out FloatContext context))
             return run;
         bool number = sine.Class is FloatClass.Finite or FloatClass.Zero;
-        FloatParts tangent = number ? WideMath.Divide(in sine, in cosine) : sine;
+        // No tangent but that of zero can be represented, also where sine and cosine are too close to their limits to tell.
+        FloatParts tangent = number ? Inexact(WideMath.Divide(in sine, in cosine)) : sine;
         FinishBoth(cpu.State, tangent, number ? WideMath.One : sine, ref context);
         return true;
     }
