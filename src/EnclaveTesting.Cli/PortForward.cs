@@ -29,10 +29,11 @@ internal sealed record PortForward(uint ParentPort, string Host, int Port)
     }
 
     /// <summary>Serves the port until the listener is disposed or the enclave has ended.</summary>
+    /// <param name="host">The parent.</param>
     /// <param name="listener">Defers: the enclave's connect waits for the TCP connect and fails with it.</param>
     /// <param name="status">Takes what goes wrong, one line each.</param>
     /// <param name="cancellationToken">Ends the connections too.</param>
-    public async Task ServeAsync(VsockListener listener, Action<string> status, CancellationToken cancellationToken)
+    public async Task ServeAsync(VsockHost host, VsockListener listener, Action<string> status, CancellationToken cancellationToken)
     {
         var connections = new List<Task>();
         try
@@ -41,7 +42,7 @@ internal sealed record PortForward(uint ParentPort, string Host, int Port)
             {
                 var stream = await listener.AcceptAsync(cancellationToken).ConfigureAwait(false);
                 connections.RemoveAll(task => task.IsCompleted);
-                connections.Add(PassOnAsync(stream, status, cancellationToken));
+                connections.Add(PassOnAsync(host, stream, status, cancellationToken));
             }
         }
         catch (Exception exception) when (exception is VsockException or ObjectDisposedException or OperationCanceledException)
@@ -55,9 +56,12 @@ internal sealed record PortForward(uint ParentPort, string Host, int Port)
     /// <summary>The option as it was given.</summary>
     public override string ToString() => $"{ParentPort}:{(Host.Contains(':') ? $"[{Host}]" : Host)}:{Port}";
 
-    private async Task PassOnAsync(VsockStream stream, Action<string> status, CancellationToken cancellationToken)
+    private async Task PassOnAsync(VsockHost host, VsockStream stream, Action<string> status, CancellationToken cancellationToken)
     {
         await using var _ = stream.ConfigureAwait(false);
+        // The server is somebody outside: the enclave lives in its time.
+        using var outside = host.Activity.DependOnOutside();
+        stream.Park(true);
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {

@@ -29,6 +29,9 @@ internal sealed class RunCommand
     private readonly Option<PortForward[]> _forwards = new("--forward") { Description = "PORT:HOST:PORT passes connections of the enclave to the parent's PORT (CID 3) on to a TCP port; repeat for more. Other ports are closed, except 9000, the heartbeat's.", CustomParser = ParseForwards };
     private readonly Option<bool> _json = new("--json") { Description = "Print one line of JSON after the console: accelerator, times in ms, exit reason." };
 
+    private readonly Option<string?> _record = new("--record") { Description = "File to record the run in, on the software CPU in virtual time: --replay runs it again." };
+    private readonly Option<string?> _replay = new("--replay") { Description = "Recording to run again, instruction by instruction, without a parent: what came from it is in the file, and so are memory, vCPUs and the rest." };
+
     private RunCommand(CommandContext context) => _context = context;
 
     public static Command Create(CommandContext context)
@@ -43,12 +46,21 @@ internal sealed class RunCommand
             {ExitCode.Help}
             """)
         {
-            self._image, self._memory, self._cpus, self._cid, self._accelerator, self._cpuTemplate, self._acpi, self._decompress, self._commandLine, self._initrd, self._until, self._timeout, self._forwards, self._json,
+            self._image, self._memory, self._cpus, self._cid, self._accelerator, self._cpuTemplate, self._acpi, self._decompress, self._commandLine, self._initrd, self._until, self._timeout, self._forwards, self._json, self._record, self._replay,
         };
         self._until.Validators.Add(result =>
         {
             if (result.Tokens is [{ Value.Length: 0 }])
                 result.AddError("--until wants heartbeat, exit or a text.");
+        });
+        self._replay.Validators.Add(result =>
+        {
+            Option[] contradicting = [self._memory, self._cpus, self._cid, self._accelerator, self._commandLine, self._initrd, self._until, self._forwards, self._record];
+            foreach (var option in contradicting)
+            {
+                if (result.GetResult(option) is { Implicit: false })
+                    result.AddError($"--replay and {option.Name} cannot be given together: all that is in the recording.");
+            }
         });
         command.SetAction(self.RunAsync);
         return command;
@@ -131,5 +143,7 @@ internal sealed class RunCommand
         Timeout = arguments.GetValue(_timeout) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
         Forwards = arguments.GetValue(_forwards) ?? [],
         Json = arguments.GetValue(_json),
+        Record = arguments.GetValue(_record),
+        Replay = arguments.GetValue(_replay),
     }).RunAsync(cancellationToken);
 }

@@ -39,4 +39,10 @@ internal sealed record RunOptions
     public IReadOnlyList<PortForward> Forwards { get; init; } = [];
 
     public bool Json { get; init; }
+
+    /// <summary>The file in which the run is recorded.</summary>
+    public string? Record { get; init; }
+
+    /// <summary>The recording that is run again.</summary>
+    public string? Replay { get; init; }
 }

@@ -23,6 +23,8 @@ internal sealed record RunReport(RunOptions Options, MicroVm Machine, RunOutcome
             json.WriteString("outcome", JsonNamingPolicy.CamelCase.ConvertName(Outcome.ToString()));
             json.WriteString("exitReason", JsonNamingPolicy.CamelCase.ConvertName(Exit.Reason.ToString()));
             json.WriteString("exitDetail", Exit.Detail);
+            if (Exit.Instructions is { } instructions)
+                json.WriteNumber("instructions", instructions);
             json.WriteStartObject("timings");
             Write(json, "start", Start);
             Write(json, "firstConsoleByte", FirstConsoleByte);

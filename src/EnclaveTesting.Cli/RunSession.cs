@@ -4,6 +4,7 @@ using EnclaveTesting.Engine.Boot;
 using EnclaveTesting.Engine.Devices.Vsock;
 using EnclaveTesting.Engine.Eif;
 using EnclaveTesting.Engine.Machine;
+using EnclaveTesting.Engine.Machine.Recording;
 using EnclaveTesting.Engine.Memory;
 
 namespace EnclaveTesting.Cli;
@@ -23,14 +24,15 @@ internal sealed class RunSession(CommandContext context, RunOptions options)
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         using var console = new ConsoleOutput(context.OpenOutput(), _start, options.Until is RunOptions.UntilExit or RunOptions.UntilHeartbeat ? "" : options.Until);
-        var machine = Create(console);
+        using var recording = OpenRecording();
+        var machine = Create(console, recording);
         await using (machine.ConfigureAwait(false))
         {
             var memory = machine.MemoryBytes >> 20;
             Status($"{machine.Accelerator.ToString().ToLowerInvariant()} because {machine.AcceleratorReason}; {memory} MiB, {machine.Cpus} vCPU{(machine.Cpus == 1 ? "" : "s")}, CID {options.Cid}");
             var heartbeat = new HeartbeatPort(_start, Status);
             using var services = new CancellationTokenSource();
-            var serving = Serve(machine.Vsock, heartbeat, services.Token);
+            var serving = recording is null ? Serve(machine.Vsock, heartbeat, services.Token) : Task.CompletedTask;
             var outcome = await WaitAsync(machine, console, heartbeat, cancellationToken).ConfigureAwait(false);
 
             // First of all the console lets go: a guest that waits for its reader cannot be stopped.
@@ -52,11 +54,25 @@ internal sealed class RunSession(CommandContext context, RunOptions options)
         _ => ExitCode.OutputClosed,
     };
 
-    private MicroVm Create(ConsoleOutput console)
+    private MachineRecording? OpenRecording()
+    {
+        try
+        {
+            return options.Replay is { } path ? MachineRecording.Open(path) : null;
+        }
+        catch (Exception exception) when (exception is RecordingFormatException or IOException or UnauthorizedAccessException)
+        {
+            throw new CommandException(ExitCode.Environment, exception.Message, exception);
+        }
+    }
+
+    private MicroVm Create(ConsoleOutput console, MachineRecording? recording)
     {
         using var image = EifImage.Open(options.Image);
         try
         {
+            if (recording is not null)
+                return MicroVm.Replay(image, recording, new MicroVmOptions { Console = console });
             return MicroVm.Create(image, new MicroVmOptions
             {
                 MemoryBytes = options.MemoryMiB << 20,
@@ -69,7 +85,13 @@ internal sealed class RunSession(CommandContext context, RunOptions options)
                 Decompress = options.Decompress,
                 CpuTemplate = options.CpuTemplate,
                 Console = console,
+                Time = options.Record is null ? null : MachineTime.Virtual,
+                RecordTo = options.Record,
             });
+        }
+        catch (Exception exception) when (exception is RecordingFormatException or ArgumentException || (exception is IOException or UnauthorizedAccessException && options.Record is not null))
+        {
+            throw new CommandException(ExitCode.Environment, exception.Message, exception);
         }
         catch (EnclaveImageException exception)
         {
@@ -83,9 +105,9 @@ internal sealed class RunSession(CommandContext context, RunOptions options)
 
     private Task Serve(VsockHost host, HeartbeatPort heartbeat, CancellationToken cancellationToken)
     {
-        var tasks = new List<Task> { heartbeat.ServeAsync(host.Listen(HeartbeatPort.Port), cancellationToken) };
+        var tasks = new List<Task> { heartbeat.ServeAsync(host.Listen(HeartbeatPort.Port, new VsockListenOptions { IsScripts = true }), cancellationToken) };
         foreach (var forward in options.Forwards)
-            tasks.Add(forward.ServeAsync(host.Listen(forward.ParentPort, new VsockListenOptions { DeferAccept = true }), Status, cancellationToken));
+            tasks.Add(forward.ServeAsync(host, host.Listen(forward.ParentPort, new VsockListenOptions { DeferAccept = true, IsScripts = true }), Status, cancellationToken));
         return Task.WhenAll(tasks);
     }
 
@@ -102,6 +124,7 @@ internal sealed class RunSession(CommandContext context, RunOptions options)
         if (cancellationToken.IsCancellationRequested)
             return RunOutcome.Interrupted;
         _started = Stopwatch.GetElapsedTime(_start);
+        using var waiting = new HostWait(machine.Host);
         machine.Start();
         var beating = TellHeartbeatAsync(heartbeat, timer.Token);
         await Task.WhenAny(goal, machine.Exited, console.Ended, timeout).ConfigureAwait(false);
@@ -189,7 +212,7 @@ internal sealed class RunSession(CommandContext context, RunOptions options)
             Status($"no device answered a {access}");
     }
 
-    private static bool IsOrderly(VmExit exit) => exit.Reason is VmExitReason.Reboot or VmExitReason.Halt;
+    private static bool IsOrderly(VmExit exit) => exit.Reason is VmExitReason.Reboot or VmExitReason.Halt or VmExitReason.Stopped;
 
     private void Status(string text)
     {

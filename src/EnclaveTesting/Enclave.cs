@@ -23,6 +23,7 @@ public sealed partial class Enclave : IAsyncDisposable
     private readonly Lock _lock = new();
     private readonly TaskCompletionSource<VmExit> _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile MicroVm? _machine;
+    private MicroVm? _starting;
     private EnclaveCapacity.Lease? _lease;
     private EnclaveState _state;
     private long _startedAt;
@@ -107,6 +108,8 @@ public sealed partial class Enclave : IAsyncDisposable
     /// <summary>What the guest wanted and the accelerator does not have, such as an instruction; nothing before the start.</summary>
     internal IReadOnlyList<string> Diagnostics => _machine?.Diagnostics ?? [];
 
+    internal RecordingFile? Recording { get; private set; }
+
     internal Wait Wait { get; }
 
     internal TimeSpan OperationTimeout => _options.OperationTimeout;
@@ -150,8 +153,11 @@ public sealed partial class Enclave : IAsyncDisposable
 
     /// <summary>Waits until the enclave ends by itself.</summary>
     /// <exception cref="EnclaveTimeoutException">It did not in time.</exception>
-    public Task<VmExit> WaitForExitAsync(TimeSpan? timeout = null, CancellationToken cancellationToken = default) =>
-        Deadline.RunAsync(this, timeout ?? OperationTimeout, () => $"the end of {Name}", Exited.WaitAsync, cancellationToken);
+    public async Task<VmExit> WaitForExitAsync(TimeSpan? timeout = null, CancellationToken cancellationToken = default)
+    {
+        using HostWait? _ = _machine is { } machine ? new HostWait(machine.Host) : null;
+        return await Deadline.RunAsync(this, timeout ?? OperationTimeout, () => $"the end of {Name}", Exited.WaitAsync, cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>Connects to a port of the enclave, as its parent does.</summary>
     /// <exception cref="VsockException">Nobody listens there.</exception>
@@ -172,6 +178,14 @@ public sealed partial class Enclave : IAsyncDisposable
 
     /// <summary>An HTTP client whose connections go to a port of the enclave; the host name in its addresses means nothing.</summary>
     public HttpClient CreateHttpClient(uint port) => EnclaveHttp.CreateClient(this, port);
+
+    /// <summary>Writes the recording of what has come to the enclave so far to a file.</summary>
+    /// <exception cref="InvalidOperationException">It was built without <see cref="EnclaveBuilder.WithRecording"/>, or not started.</exception>
+    public void SaveRecording(string path)
+    {
+        using FileStream file = File.Create(path);
+        (Recording ?? throw new InvalidOperationException($"{Name} is not recorded: call {nameof(EnclaveBuilder.WithRecording)}.")).CopyTo(file);
+    }
 
     /// <summary>Stops the enclave and gives back all that it used.</summary>
     public async ValueTask DisposeAsync()
@@ -207,16 +221,19 @@ public sealed partial class Enclave : IAsyncDisposable
         {
             MicroVm machine = await CreateAsync(progress, found => turn = found, cancellationToken).ConfigureAwait(false);
             _ = WatchExitAsync(machine);
+            Console.Log.Waits = new HostWaits(machine.Host);
             Parent.Start(machine);
             foreach (Func<Enclave, CancellationToken, Task> hook in _options.BeforeStart)
                 await hook(this, cancellationToken).ConfigureAwait(false);
             Timings = Timings with { Created = Stopwatch.GetElapsedTime(_startedAt) };
+            BeginStart(machine);
             machine.Start();
             if (!_isClone)
                 await BecomeReadyAsync(progress, turn, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
+            EndStart();
             turn?.Dispose();
         }
 
@@ -228,6 +245,15 @@ public sealed partial class Enclave : IAsyncDisposable
                 _state = EnclaveState.Running;
         }
     }
+
+    // A machine in virtual time begins together with what waits for it.
+    private void BeginStart(MicroVm machine)
+    {
+        machine.Host.BeginWork();
+        _starting = machine;
+    }
+
+    private void EndStart() => Interlocked.Exchange(ref _starting, null)?.Host.EndWork();
 
     private async Task BecomeReadyAsync(BootProgress progress, SnapshotStore.Turn? turn, CancellationToken cancellationToken)
     {
@@ -256,7 +282,8 @@ public sealed partial class Enclave : IAsyncDisposable
     private async Task<MicroVm> CreateMachineAsync(BootProgress progress, Action<SnapshotStore.Turn> took, CancellationToken cancellationToken)
     {
         using EifImage image = await _options.Image!.OpenAsync(cancellationToken).ConfigureAwait(false);
-        if (_options.SnapshotAfter is not null)
+        // A recording begins with the boot.
+        if (_options.SnapshotAfter is not null && !_options.IsRecorded)
         {
             SnapshotStore.Turn turn = await FindSavedAsync(image, progress, cancellationToken).ConfigureAwait(false);
             took(turn);
@@ -273,6 +300,7 @@ public sealed partial class Enclave : IAsyncDisposable
         {
             ExtraInitrd = _options.Environment.Count == 0 ? _options.Initrd : EnvironmentOverride.Build(image, _options.Environment, _options.Initrd),
             Journal = _journal,
+            RecordTo = _options.IsRecorded ? (Recording = RecordingFile.Create()).Path : null,
         };
         return await Task.Run(() => MicroVm.Create(image, options), cancellationToken).ConfigureAwait(false);
     }
@@ -303,7 +331,9 @@ public sealed partial class Enclave : IAsyncDisposable
         var report = new WaitReport();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         stop.CancelAfter(_options.StartupTimeout);
+        // What it does first belongs to the boot, not to some moment after its begin.
         Task waiting = wait.RunAsync(this, report, stop.Token);
+        EndStart();
         Task first = await Task.WhenAny(waiting, Exited).ConfigureAwait(false);
         // An enclave whose end is what was awaited ends both, the one soon after the other.
         if (first == Exited && wait.ToleratesExit)

@@ -117,7 +117,7 @@ public sealed class EnclaveBuilder
     /// </summary>
     public EnclaveBuilder WithSoftwareAssist(bool assist = true) => With(Options with { SoftwareAssist = assist });
 
-    /// <summary>Runs the enclave in the host's time (the default) or in virtual time, which only the software CPU has.</summary>
+    /// <summary>Runs the enclave in the host's time or in virtual time, which only the software CPU has.</summary>
     public EnclaveBuilder WithTime(MachineTime time) => With(Options with { Time = time });
 
     /// <summary>
@@ -196,6 +196,12 @@ public sealed class EnclaveBuilder
         return With(Options with { CaptureLimit = limit });
     }
 
+    /// <summary>
+    /// Writes down all that comes to the enclave from outside, in virtual time, which this asks for: a failing test leaves the recording among its
+    /// artefacts, and <c>enclave run --replay</c> runs it again, instruction by instruction. See <see cref="Enclave.SaveRecording"/>.
+    /// </summary>
+    public EnclaveBuilder WithRecording() => With(Options with { IsRecorded = true, Time = MachineTime.Virtual });
+
     /// <summary>Says where the engine logs.</summary>
     public EnclaveBuilder WithLogger(ILoggerFactory loggerFactory)
     {
@@ -238,6 +244,8 @@ public sealed class EnclaveBuilder
                 problems.Add($"{name}={value} is no environment variable: names have no equals sign, and neither has line breaks or zeroes.");
         }
 
+        if (Options.IsRecorded && Options.Time != MachineTime.Virtual)
+            problems.Add($"Only an enclave in virtual time can be recorded: {nameof(WithRecording)} and {nameof(WithTime)} contradict each other.");
         if (!Enum.IsDefined(Options.Accelerator))
             problems.Add($"There is no accelerator {Options.Accelerator}.");
         if (!Enum.IsDefined(Options.CpuTemplate))

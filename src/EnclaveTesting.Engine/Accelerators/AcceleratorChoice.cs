@@ -9,22 +9,31 @@ namespace EnclaveTesting.Engine.Accelerators;
 /// <param name="Reason">One sentence for people.</param>
 internal sealed record AcceleratorChoice(IAccelerator Accelerator, string Reason)
 {
+    /// <summary>The time of machines on the software CPU that were not told another one.</summary>
+    public const MachineTime OnSoftware = MachineTime.Host;
+
     /// <summary>Decides for machines that leave the choice open: <c>kvm</c>, <c>software</c> or <c>auto</c>.</summary>
     public const string EnvironmentVariable = "ENCLAVE_ACCELERATOR";
+
+    /// <summary>What time the accelerator's machines have.</summary>
+    public MachineTime Time { get; init; }
 
     // A host does not change while a process runs; the probe is run once, when the first machine asks.
     private static readonly Lazy<AcceleratorProbe> KvmProbe = new(() => AcceleratorProbe.Run(new KvmAccelerator()));
 
     /// <summary>Chooses; an accelerator that was asked for by name is taken or the attempt fails.</summary>
     /// <exception cref="AcceleratorUnavailableException">This host cannot run it.</exception>
-    public static AcceleratorChoice Resolve(Accelerator wanted, MachineTime time = MachineTime.Host, CpuTemplate template = CpuTemplate.Host)
+    /// <param name="wanted">The accelerator.</param>
+    /// <param name="time">The machine's time; null leaves it to the accelerator.</param>
+    /// <param name="template">The processor that the guest is to see.</param>
+    public static AcceleratorChoice Resolve(Accelerator wanted, MachineTime? time = null, CpuTemplate template = CpuTemplate.Host)
     {
         string reason = "it was asked for";
         if (time == MachineTime.Virtual)
         {
             return wanted == Accelerators.Accelerator.Kvm
                 ? throw new AcceleratorUnavailableException("KVM runs guests in the host's time; virtual time needs the software CPU.")
-                : new AcceleratorChoice(new SoftwareAccelerator(virtualTime: true), "virtual time needs it");
+                : UseSoftware(time, "virtual time needs it");
         }
 
         if (wanted == Accelerators.Accelerator.Auto && Environment.GetEnvironmentVariable(EnvironmentVariable) is { Length: > 0 } value)
@@ -39,19 +48,23 @@ internal sealed record AcceleratorChoice(IAccelerator Accelerator, string Reason
             case Accelerators.Accelerator.Kvm:
                 return UseKvm(reason, template);
             case Accelerators.Accelerator.Software:
-                return new AcceleratorChoice(new SoftwareAccelerator(), reason);
+                return UseSoftware(time, reason);
             default:
-                AcceleratorChoice choice = Choose(KvmProbe.Value);
-                return choice.Accelerator is KvmAccelerator kvm && kvm.WhyNot(template) is { } problem
-                    ? new AcceleratorChoice(new SoftwareAccelerator(), problem)
-                    : choice;
+                AcceleratorChoice choice = Choose(KvmProbe.Value, time);
+                return choice.Accelerator is KvmAccelerator kvm && kvm.WhyNot(template) is { } problem ? UseSoftware(time, problem) : choice;
         }
     }
 
     /// <summary>Takes KVM if the probe says that it works.</summary>
-    public static AcceleratorChoice Choose(AcceleratorProbe kvm) => kvm.Works
+    public static AcceleratorChoice Choose(AcceleratorProbe kvm, MachineTime? time = null) => kvm.Works
         ? new AcceleratorChoice(new KvmAccelerator(), kvm.Finding)
-        : new AcceleratorChoice(new SoftwareAccelerator(), $"KVM cannot be used: {kvm.Finding}");
+        : UseSoftware(time, $"KVM cannot be used: {kvm.Finding}");
+
+    private static AcceleratorChoice UseSoftware(MachineTime? time, string reason)
+    {
+        MachineTime used = time ?? OnSoftware;
+        return new AcceleratorChoice(new SoftwareAccelerator(used == MachineTime.Virtual), reason) { Time = used };
+    }
 
     private static AcceleratorChoice UseKvm(string reason, CpuTemplate template)
     {

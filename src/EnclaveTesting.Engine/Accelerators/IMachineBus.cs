@@ -24,6 +24,10 @@ internal interface IMachineBus
     /// <summary>Lets every device do the work that has come from the host; the accelerator calls it after <see cref="Devices.IMachineWaker.Wake"/>.</summary>
     void DoHostWork();
 
+    /// <summary>Lets the host see what the guest did, for accelerators that say when (<see cref="IVirtualMachine.VirtualTime"/>).</summary>
+    /// <returns>Whether there was anything.</returns>
+    bool Publish() => false;
+
     /// <summary>
     /// Reports that the guest has ended by itself or cannot go on. The first report counts. The machine answers by
     /// calling <see cref="IVirtualMachine.RequestStop"/>, perhaps from inside this call.

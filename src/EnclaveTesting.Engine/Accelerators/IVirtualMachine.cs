@@ -1,3 +1,4 @@
+using EnclaveTesting.Engine.Accelerators.Software.Chipset;
 using EnclaveTesting.Engine.Boot;
 using EnclaveTesting.Engine.Devices;
 using EnclaveTesting.Engine.Machine;
@@ -14,6 +15,18 @@ internal interface IVirtualMachine : IMachineWaker, IDisposable
 {
     /// <summary>What the guest wanted and did not get, one sentence each, such as an instruction that the software CPU does not know. Thread-safe.</summary>
     IReadOnlyList<string> Diagnostics { get; }
+
+    /// <summary>The clock of a machine whose time is what its CPUs have executed; such a machine says when the host sees what the guest did. Null for host time.</summary>
+    MachineClock? VirtualTime => null;
+
+    /// <summary>The time of day in the machine, for those whom the machine calls.</summary>
+    TimeProvider TimeOfDay => TimeProvider.System;
+
+    /// <summary>The same for all others, who must not have a part in it: as it was a moment ago.</summary>
+    TimeProvider ObservedTimeOfDay => TimeOfDay;
+
+    /// <summary>How many instructions all CPUs have executed, where they are counted. Exact once the machine has been joined.</summary>
+    long? Instructions => null;
 
     /// <summary>The input of the interrupt controllers for one GSI; the same object for the same number. Before <see cref="Start"/>.</summary>
     IInterruptLine GetInterruptLine(Gsi gsi);

@@ -1,4 +1,6 @@
 using EnclaveTesting.Engine.Accelerators.Software.Cpu.Translation;
+using EnclaveTesting.Engine.Machine;
+using EnclaveTesting.Engine.Machine.Recording;
 using EnclaveTesting.Engine.Memory;
 using Microsoft.Extensions.Logging;
 
@@ -22,6 +24,12 @@ internal sealed record VirtualMachineConfiguration(GuestMemory Memory, int CpuCo
     /// <summary>Whether an accelerator that executes instructions itself translates them; for tests and comparisons.</summary>
     public TranslationMode Translation { get; init; }
 
-    /// <summary>The time of day that the accelerator tells the guest, where it does.</summary>
-    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+    /// <summary>The time of day that the accelerator tells the guest; null takes the host's, in virtual time a fixed beginning and what has passed since.</summary>
+    public TimeProvider? TimeProvider { get; init; }
+
+    /// <summary>What the host's programs do, for machines in virtual time; null if there are none.</summary>
+    public HostActivity? Host { get; init; }
+
+    /// <summary>Where what comes from the host is written down or read again, for machines in virtual time.</summary>
+    public MachineJournal? Journal { get; init; }
 }

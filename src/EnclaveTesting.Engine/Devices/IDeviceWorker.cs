@@ -8,4 +8,8 @@ internal interface IDeviceWorker
     /// its lock, some time after <see cref="IMachineWaker.Wake"/>.
     /// </summary>
     void DoHostWork();
+
+    /// <summary>Lets the host see what the guest did, where the device has kept that back.</summary>
+    /// <returns>Whether there was anything.</returns>
+    bool Publish() => false;
 }

@@ -100,6 +100,19 @@ internal sealed class MachineBus(Action<VmExit> ended) : IMachineBus
     }
 
     /// <inheritdoc/>
+    public bool Publish()
+    {
+        bool any = false;
+        lock (_lock)
+        {
+            foreach (IDeviceWorker worker in _workers)
+                any |= worker.Publish();
+        }
+
+        return any;
+    }
+
+    /// <inheritdoc/>
     public void Ended(VmExit exit)
     {
         lock (_lock)

@@ -5,6 +5,7 @@ using EnclaveTesting.Engine.Devices.Nsm;
 using EnclaveTesting.Engine.Devices.Virtio;
 using EnclaveTesting.Engine.Devices.Vsock;
 using EnclaveTesting.Engine.Eif;
+using EnclaveTesting.Engine.Machine.Recording;
 using EnclaveTesting.Engine.Memory;
 using EnclaveTesting.Engine.State;
 using Microsoft.Extensions.Logging;
@@ -21,9 +22,11 @@ internal sealed class MachineDevices
     private readonly NsmRandom? _random;
 
     /// <summary>Builds the devices and puts them on the bus.</summary>
-    public MachineDevices(MicroVmOptions options, EifMeasurements measurements, GuestMemory memory, IVirtualMachine machine, MachineBus bus, ILogger log)
+    public MachineDevices(MicroVmOptions options, MachineSurroundings surroundings, EifMeasurements measurements, GuestMemory memory, IVirtualMachine machine, MachineBus bus, ILogger log)
     {
-        Panic = new PanicDetector(options.Console ?? NullSerialSink.Instance)
+        (HostActivity activity, MachineJournal? journal, TimeProvider timeOfDay, ulong? seed) = surroundings;
+        ISerialSink console = options.Console ?? NullSerialSink.Instance;
+        Panic = new PanicDetector(journal is null ? console : new JournalSerialSink(journal, console))
         {
             Panicked = () => bus.Ended(new VmExit(VmExitReason.Panic, Panic!.Reason!)),
         };
@@ -33,23 +36,35 @@ internal sealed class MachineDevices
         _keyboard = new I8042(() => bus.Ended(new VmExit(VmExitReason.Reboot, "The guest reset the machine by its keyboard controller.")));
         bus.Ports.Add(I8042.DataPort, 1, _keyboard);
         bus.Ports.Add(I8042.CommandPort, 1, _keyboard);
-        _clock = new CmosRtc(options.EffectiveTimeProvider);
+        _clock = new CmosRtc(timeOfDay);
         bus.Ports.Add(CmosRtc.IndexPort, CmosRtc.PortCount, _clock);
 
-        Vsock = new VsockDevice(new Cid(options.GuestCid), options.Capture) { Journal = options.Journal };
+        if (machine.VirtualTime is { } clock)
+        {
+            Timers = new HostTimers(clock, activity, machine, journal);
+            options.Capture?.Follow(timeOfDay);
+        }
+
+        Vsock = new VsockDevice(new Cid(options.GuestCid), options.Capture, machine.VirtualTime is null ? null : activity, journal) { Journal = options.Journal };
         AddVirtio(Vsock, memory, machine, bus, log);
         if (options.Nsm is { } nsm)
         {
             Pcrs = new PcrBank(measurements, nsm);
-            _random = new NsmRandom(nsm.RandomSeed ?? options.Seed);
-            Nsm = new NsmProtocol(Pcrs, nsm, new AttestationSigner(nsm), _random, options.EffectiveTimeProvider);
-            AddVirtio(new NsmDevice(Nsm, machine), memory, machine, bus, log);
+            _random = new NsmRandom(nsm.RandomSeed ?? seed);
+            Nsm = new NsmProtocol(Pcrs, nsm, new AttestationSigner(nsm), _random, timeOfDay);
+            AddVirtio(new NsmDevice(Nsm, machine, journal), memory, machine, bus, log);
         }
 
+        // After the devices: what a program waits for may follow from what it has just sent.
+        if (Timers is not null)
+            bus.AddWorker(Timers);
         Vsock.Host.AttachTo(machine);
     }
 
     public PanicDetector Panic { get; }
+
+    /// <summary>What lets the host wait for the machine's time; null where that is the host's.</summary>
+    public HostTimers? Timers { get; }
 
     public VsockDevice Vsock { get; }
 

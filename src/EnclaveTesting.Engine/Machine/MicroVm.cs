@@ -4,6 +4,7 @@ using EnclaveTesting.Engine.Boot;
 using EnclaveTesting.Engine.Devices.Nsm;
 using EnclaveTesting.Engine.Devices.Vsock;
 using EnclaveTesting.Engine.Eif;
+using EnclaveTesting.Engine.Machine.Recording;
 using EnclaveTesting.Engine.Memory;
 using EnclaveTesting.Engine.State;
 using Microsoft.Extensions.Logging;
@@ -16,6 +17,8 @@ namespace EnclaveTesting.Engine.Machine;
 /// </summary>
 internal sealed class MicroVm : IAsyncDisposable
 {
+    private const ulong DefaultSeed = 0;
+
     private readonly GuestMemory _memory;
     private readonly IVirtualMachine _machine;
     private readonly MachineBus _bus;
@@ -26,6 +29,9 @@ internal sealed class MicroVm : IAsyncDisposable
     private readonly string _name;
     private readonly Lock _lifecycle = new();
     private readonly TaskCompletionSource<VmExit> _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly HostActivity _activity = new();
+    private readonly MachineJournal? _journal;
+    private readonly ulong? _seed;
     private bool _started, _finished;
     private Task? _disposal;
 
@@ -36,6 +42,8 @@ internal sealed class MicroVm : IAsyncDisposable
         _log = new ForgivingLogger(options.LoggerFactory.CreateLogger<MicroVm>());
         Cpus = CountCpus(image, options);
         MemoryBytes = options.MemoryBytes ?? (image.DefaultMemory > 0 ? image.DefaultMemory : EifBuilder.DefaultMemory);
+        Time = accelerator.Time;
+        _seed = options.Seed ?? (Time == MachineTime.Virtual ? DefaultSeed : null);
         var platform = new PlatformDescription(Cpus, MachineDevices.CountVirtio(options), options.Acpi);
         CommandLine = KernelCommandLine.Build(image.CommandLine, options.ExtraCommandLine, options.Acpi ? 0 : platform.VirtioDevices);
         Accelerator = accelerator.Accelerator.Kind;
@@ -48,10 +56,12 @@ internal sealed class MicroVm : IAsyncDisposable
                 options.Decompress ?? accelerator.Accelerator.IsInterpreter, _log);
             _entry = loaded.Entry;
             Measurements = loaded.Measurements;
+            _journal = OpenJournal();
             (_machine, _devices) = Assemble(accelerator);
         }
         catch
         {
+            (_journal as MachineRecorder)?.Dispose();
             _memory.Dispose();
             throw;
         }
@@ -69,6 +79,8 @@ internal sealed class MicroVm : IAsyncDisposable
         MemoryBytes = description.MemoryBytes;
         CommandLine = description.CommandLine;
         Measurements = description.Measurements;
+        Time = accelerator.Time;
+        _seed = options.Seed ?? (Time == MachineTime.Virtual ? DefaultSeed : null);
         Accelerator = accelerator.Accelerator.Kind;
         AcceleratorReason = accelerator.Reason;
         _bus = new MachineBus(EndFromInside);
@@ -103,6 +115,12 @@ internal sealed class MicroVm : IAsyncDisposable
     /// <summary>Why that accelerator, in words.</summary>
     public string AcceleratorReason { get; }
 
+    /// <summary>What time is in the machine.</summary>
+    public MachineTime Time { get; }
+
+    /// <summary>How many instructions all virtual CPUs have executed so far; null where they are not counted, which is on KVM.</summary>
+    public long? Instructions => _machine.Instructions;
+
     /// <summary>Guest RAM in bytes.</summary>
     public long MemoryBytes { get; }
 
@@ -110,7 +128,7 @@ internal sealed class MicroVm : IAsyncDisposable
     public int Cpus { get; }
 
     /// <summary>The clock behind the guest's time of day and the times in its attestation documents.</summary>
-    public TimeProvider TimeOfDay => _options.EffectiveTimeProvider;
+    public TimeProvider TimeOfDay => _options.TimeProvider ?? _machine.ObservedTimeOfDay;
 
     /// <summary>The whole kernel command line.</summary>
     public string CommandLine { get; }
@@ -141,6 +159,9 @@ internal sealed class MicroVm : IAsyncDisposable
     /// <summary>What else the guest wanted and did not get, such as an instruction that the software CPU does not know.</summary>
     public IReadOnlyList<string> Diagnostics => _machine.Diagnostics;
 
+    /// <summary>What the host's programs do for this machine.</summary>
+    internal HostActivity Host => _activity;
+
     private NsmProtocol Nsm => _devices.Nsm ?? throw new InvalidOperationException("This machine was built without a security module.");
 
     /// <summary>Builds a machine and loads the image into it; nothing runs yet.</summary>
@@ -157,9 +178,46 @@ internal sealed class MicroVm : IAsyncDisposable
         return Create(image, options, AcceleratorChoice.Resolve(options.Accelerator, options.Time, options.CpuTemplate));
     }
 
+    /// <summary>
+    /// Builds a machine that runs again what was recorded, without the host's programs: what they did comes from the recording. It ends where the
+    /// recorded one ended, or with <see cref="VmExitReason.ReplayDiverged"/>; nobody can be reached in it.
+    /// </summary>
+    /// <param name="image">The image that was recorded; not needed any more when this returns.</param>
+    /// <param name="recording">The recording, which is read while the machine runs and stays the caller's.</param>
+    /// <param name="options">Where the console goes and the like; how the machine is built says the recording.</param>
+    /// <exception cref="ArgumentException">The recording is of another image.</exception>
+    /// <exception cref="RecordingFormatException">The recording is damaged.</exception>
+    /// <exception cref="GuestMemoryException">The host does not have the memory.</exception>
+    /// <exception cref="EifFormatException">The image is damaged.</exception>
+    public static MicroVm Replay(EifImage image, MachineRecording recording, MicroVmOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(recording);
+        options ??= new MicroVmOptions();
+        RecordingHeader header = recording.Header;
+        return Create(image, options with
+        {
+            MemoryBytes = header.MemoryBytes,
+            Cpus = header.Cpus,
+            GuestCid = header.GuestCid,
+            ExtraCommandLine = header.ExtraCommandLine,
+            ExtraInitrd = header.Initrd,
+            Acpi = header.Acpi,
+            Decompress = header.Decompress,
+            CpuTemplate = header.CpuTemplate,
+            Seed = header.Seed,
+            Nsm = header.HasNsm ? options.Nsm ?? new NsmOptions() : null,
+            Time = MachineTime.Virtual,
+            TimeProvider = header.HasOwnTimeOfDay ? System.TimeProvider.System : null,
+            RecordTo = null,
+            Replayed = recording,
+        }, AcceleratorChoice.Resolve(Accelerator.Software, MachineTime.Virtual));
+    }
+
     internal static MicroVm Create(EifImage image, MicroVmOptions options, AcceleratorChoice accelerator)
     {
         ArgumentNullException.ThrowIfNull(image);
+        if (options.RecordTo is not null && accelerator.Time != MachineTime.Virtual)
+            throw new ArgumentException("Only machines in virtual time can be recorded, which the software CPU runs.", nameof(options));
         if (new Cid(options.GuestCid).WhyNotForGuests is { } problem)
             throw new ArgumentException(problem, nameof(options));
         options.Nsm?.Validate();
@@ -177,8 +235,8 @@ internal sealed class MicroVm : IAsyncDisposable
     {
         MachineDescription saved = snapshot.Description;
         options.Nsm?.Validate();
-        if (options.Time != saved.Time || options.GuestCid != saved.GuestCid || options.Nsm is null == saved.HasNsm)
-            throw new ArgumentException("The saved machine has another clock, another CID or another security module.", nameof(options));
+        if ((options.Time is { } time && time != saved.Time) || options.RecordTo is not null || options.GuestCid != saved.GuestCid || options.Nsm is null == saved.HasNsm)
+            throw new ArgumentException("The saved machine has another clock, another CID or another security module, or it is to be recorded, which begins with the boot.", nameof(options));
         string host = MachineDescription.DescribeHost(saved.Accelerator);
         if (host != saved.Host)
             throw new StateFormatException(snapshot.Source, 0, $"a machine saved on a host like this one ({host})", saved.Host);
@@ -228,7 +286,7 @@ internal sealed class MicroVm : IAsyncDisposable
             if (_entry is { } entry)
                 _machine.Start(entry);
             else
-                _machine.Resume(fresh: _options.Time != MachineTime.Virtual);
+                _machine.Resume(fresh: Time != MachineTime.Virtual);
         }
     }
 
@@ -249,13 +307,53 @@ internal sealed class MicroVm : IAsyncDisposable
         await disposal.ConfigureAwait(false);
     }
 
+    /// <summary>Waits until a time has passed in the machine; one that was not started yet has no time of its own.</summary>
+    /// <param name="time">The time.</param>
+    /// <param name="isAwaited">Whether somebody waits for the guest meanwhile.</param>
+    /// <param name="waits">Told true when the machine knows of the wait and false when it is over, before anything else goes on.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    internal Task DelayAsync(TimeSpan time, bool isAwaited, Action<bool>? waits, CancellationToken cancellationToken) =>
+        _started && _devices.Timers is { } timers ? timers.DelayAsync(time, isAwaited, waits, cancellationToken) : Task.Delay(time, cancellationToken);
+
+    private MachineJournal? OpenJournal()
+    {
+        if (_options.Replayed is { } recording)
+        {
+            return recording.Pcr0 == Measurements.Pcr0
+                ? new MachinePlayer(recording)
+                : throw new ArgumentException($"{recording.Path} is a recording of {recording.Image} with PCR0 {recording.Pcr0}, while {_name} has {Measurements.Pcr0}.");
+        }
+
+        return _options.RecordTo is not { } path ? null : new MachineRecorder(path, new RecordingHeader
+        {
+            Engine = RecordingHeader.ThisEngine,
+            Image = _name,
+            Pcr0 = Measurements.Pcr0.ToArray(),
+            MemoryBytes = MemoryBytes,
+            Cpus = Cpus,
+            GuestCid = _options.GuestCid,
+            ExtraCommandLine = _options.ExtraCommandLine,
+            Seed = _seed!.Value,
+            HasNsm = _options.Nsm is not null,
+            HasOwnTimeOfDay = _options.TimeProvider is not null,
+            Acpi = _options.Acpi,
+            Decompress = _options.Decompress ?? true,
+            CpuTemplate = _options.CpuTemplate,
+            Initrd = _options.ExtraInitrd.ToArray(),
+        });
+    }
+
     private (IVirtualMachine Machine, MachineDevices Devices) Assemble(AcceleratorChoice accelerator)
     {
-        var configuration = new VirtualMachineConfiguration(_memory, Cpus, _log) { TimeProvider = TimeOfDay, Seed = _options.Seed, CpuTemplate = _options.CpuTemplate, SoftwareAssist = _options.SoftwareAssist, Translation = _options.Translation };
+        TimeProvider? timeOfDay = _options.TimeProvider;
+        if (timeOfDay is not null && _journal is not null)
+            timeOfDay = new JournalTimeOfDay(_journal, timeOfDay);
+        var configuration = new VirtualMachineConfiguration(_memory, Cpus, _log) { TimeProvider = timeOfDay, Seed = _seed, CpuTemplate = _options.CpuTemplate, SoftwareAssist = _options.SoftwareAssist, Translation = _options.Translation, Host = _activity, Journal = _journal };
         IVirtualMachine machine = accelerator.Accelerator.CreateMachine(configuration, _bus);
         try
         {
-            return (machine, new MachineDevices(_options, Measurements, _memory, machine, _bus, _log));
+            var surroundings = new MachineSurroundings(_activity, _journal, timeOfDay ?? machine.TimeOfDay, _seed);
+            return (machine, new MachineDevices(_options, surroundings, Measurements, _memory, machine, _bus, _log));
         }
         catch
         {
@@ -331,6 +429,14 @@ internal sealed class MicroVm : IAsyncDisposable
         // Where a guest was when it was stopped is what the author of a hanging test wants to know.
         if (exit.Registers is null && _machine.TryReadRegisters(0, out CpuRegisters registers, out _))
             exit = exit with { Cpu = 0, Registers = registers };
+        if (_machine.Instructions is { } instructions)
+        {
+            exit = exit with { Instructions = instructions };
+            (_journal as MachineRecorder)?.Close(instructions, _machine.VirtualTime!.Now, exit);
+            if (exit.Reason != VmExitReason.ReplayDiverged && (_journal as MachinePlayer)?.FindDifference(instructions, exit) is { } difference)
+                exit = exit with { Reason = VmExitReason.ReplayDiverged, Detail = difference };
+        }
+
         MicroVmLog.Ended(_log, _name, exit.Reason, exit.Detail);
         return exit;
     }

@@ -3,6 +3,7 @@ using EnclaveTesting.Engine.Accelerators.Software.Cpu.Translation;
 using EnclaveTesting.Engine.Devices;
 using EnclaveTesting.Engine.Devices.Nsm;
 using EnclaveTesting.Engine.Devices.Vsock;
+using EnclaveTesting.Engine.Machine.Recording;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -64,22 +65,28 @@ internal sealed record MicroVmOptions
     /// <summary>Writes down what the enclave says to its parent and hears from it; null does not.</summary>
     internal VsockJournal? Journal { get; init; }
 
-    /// <summary>What time is in the machine.</summary>
-    public MachineTime Time { get; init; }
+    /// <summary>What time is in the machine; null leaves it to the accelerator.</summary>
+    public MachineTime? Time { get; init; }
 
     /// <summary>
     /// Makes what the machine gives as random (the software CPU's RDRAND, the security module's GetRandom) a function of this number; null
-    /// takes the operating system's entropy.
+    /// takes the operating system's entropy, or in virtual time 0.
     /// </summary>
     public ulong? Seed { get; init; }
 
-    /// <summary>The time of day that the guest is told; null takes the host's, or in virtual time the first moment of 2026.</summary>
+    /// <summary>The time of day that the guest is told; null takes the host's, in virtual time what has passed in the machine since the first moment of 2026.</summary>
     public TimeProvider? TimeProvider { get; init; }
 
     /// <summary>Whether the software CPU translates guest code; the guest cannot tell.</summary>
     internal TranslationMode Translation { get; init; }
 
-    internal TimeProvider EffectiveTimeProvider => TimeProvider ?? (Time == MachineTime.Virtual ? FixedTimeProvider.Instance : System.TimeProvider.System);
+    /// <summary>
+    /// The file in which a machine in virtual time writes down all that comes to it from outside, as it comes; <see cref="MicroVm.Replay"/> runs it
+    /// again. Null writes nothing.
+    /// </summary>
+    public string? RecordTo { get; init; }
+
+    internal MachineRecording? Replayed { get; init; }
 
     /// <summary>Where the engine logs.</summary>
     public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;

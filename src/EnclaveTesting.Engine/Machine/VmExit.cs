@@ -16,6 +16,9 @@ public sealed record VmExit(VmExitReason Reason, string Detail)
     /// <summary>Up to 15 bytes at RIP, where they could be read.</summary>
     public ReadOnlyMemory<byte> InstructionBytes { get; init; }
 
+    /// <summary>How many instructions all virtual CPUs had executed, where they are counted (on the software CPU).</summary>
+    public long? Instructions { get; init; }
+
     /// <summary>The end in one paragraph: reason, detail, registers, bytes.</summary>
     public override string ToString()
     {

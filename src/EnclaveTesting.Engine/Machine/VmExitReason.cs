@@ -20,4 +20,7 @@ public enum VmExitReason
 
     /// <summary>The host stopped the machine.</summary>
     Stopped,
+
+    /// <summary>A run that was played from a recording did something else than what was recorded; the detail says where it began.</summary>
+    ReplayDiverged,
 }

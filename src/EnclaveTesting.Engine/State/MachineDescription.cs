@@ -45,7 +45,7 @@ internal sealed record MachineDescription
         Name = name,
         Accelerator = machine.Accelerator,
         CpuTemplate = options.CpuTemplate,
-        Time = options.Time,
+        Time = machine.Time,
         Host = DescribeHost(machine.Accelerator),
         MemoryBytes = machine.MemoryBytes,
         Cpus = machine.Cpus,

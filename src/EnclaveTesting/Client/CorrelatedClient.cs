@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Collections.Concurrent;
 using System.IO.Pipelines;
 using EnclaveTesting.Engine.Devices.Vsock;
+using EnclaveTesting.Engine.Machine;
 
 namespace EnclaveTesting;
 
@@ -19,6 +20,7 @@ public sealed class CorrelatedClient<TRequest, TReply, TId> : IAsyncDisposable
     private readonly Func<TReply, TId> _idOfReply;
     private readonly ConcurrentDictionary<TId, TaskCompletionSource<TReply>> _pending = [];
     private readonly SemaphoreSlim _writing = new(1, 1);
+    private readonly HostWaits _waits;
     private readonly Task _reading;
     private volatile Exception? _failure;
 
@@ -30,6 +32,7 @@ public sealed class CorrelatedClient<TRequest, TReply, TId> : IAsyncDisposable
         _idOfRequest = idOfRequest;
         _idOfReply = idOfReply;
         Timeout = timeout;
+        _waits = new HostWaits(enclave.Machine.Host);
         _reading = Task.Run(ReadAsync);
     }
 
@@ -57,6 +60,10 @@ public sealed class CorrelatedClient<TRequest, TReply, TId> : IAsyncDisposable
                 if (_failure is { } failure)
                     throw Lost(failure);
                 await WriteAsync(request, token).ConfigureAwait(false);
+                using HostWait waiting = _waits.Begin();
+                // It may have come before the wait began.
+                if (reply.Task.IsCompleted)
+                    waiting.Tell();
                 return await reply.Task.WaitAsync(token).ConfigureAwait(false);
             }, cancellationToken).ConfigureAwait(false);
         }
@@ -123,6 +130,7 @@ public sealed class CorrelatedClient<TRequest, TReply, TId> : IAsyncDisposable
 
     private void Deliver(TReply reply)
     {
+        _waits.Tell();
         if (!_pending.TryGetValue(_idOfReply(reply), out TaskCompletionSource<TReply>? pending) || !pending.TrySetResult(reply))
             UnmatchedReplies++;
     }

@@ -124,6 +124,7 @@ public sealed class EnclaveClient<TRequest, TReply> : IAsyncDisposable
             _sent = new Transcript();
             _received = new Transcript();
             _stream = await _enclave.ConnectStreamAsync(Port, cancellationToken).ConfigureAwait(false);
+            _stream.ReadsAreAwaited = true;
             _reader = PipeReader.Create(_stream, new StreamPipeReaderOptions(leaveOpen: true));
         }
 

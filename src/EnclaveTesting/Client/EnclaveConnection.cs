@@ -16,6 +16,7 @@ public sealed class EnclaveConnection : IAsyncDisposable
     internal EnclaveConnection(Enclave enclave, VsockStream stream, TimeSpan timeout)
     {
         _enclave = enclave;
+        stream.ReadsAreAwaited = true;
         _reader = new LineReader(stream);
         Stream = stream;
         Timeout = timeout;

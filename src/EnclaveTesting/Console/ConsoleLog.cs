@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.RegularExpressions;
 using EnclaveTesting.Engine.Devices;
+using EnclaveTesting.Engine.Machine;
 
 namespace EnclaveTesting;
 
@@ -118,10 +119,15 @@ internal sealed class ConsoleLog : ISerialSink
                 CompleteLine();
             changed = _changed;
             _changed = null;
+            if (changed is not null)
+                Waits?.Tell();
         }
 
         changed?.TrySetResult();
     }
+
+    /// <summary>Those who wait for what the machine prints; null before there is a machine.</summary>
+    internal HostWaits? Waits { get; set; }
 
     /// <summary>Waits for a line that contains a text; lines printed before the call count, the unfinished one too.</summary>
     /// <inheritdoc cref="WaitForLineAsync(Func{string, bool}, string, TimeSpan, CancellationToken)"/>
@@ -156,6 +162,7 @@ internal sealed class ConsoleLog : ISerialSink
     /// <exception cref="EnclaveExitedException">The enclave ended without printing it.</exception>
     internal async Task<ConsoleLine> WaitForLineAsync(Func<string, bool> predicate, string awaited, TimeSpan timeout, CancellationToken cancellationToken)
     {
+        using HostWait? waiting = Waits?.Begin();
         using var deadline = new CancellationTokenSource(timeout, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         long next = 0;
@@ -181,6 +188,12 @@ internal sealed class ConsoleLog : ISerialSink
                 return found;
             if (ended is not null)
                 throw ended(awaited);
+            lock (_lock)
+            {
+                if (_changed?.Task == changed)
+                    waiting?.Look();
+            }
+
             try
             {
                 await changed.WaitAsync(either.Token).ConfigureAwait(false);
@@ -244,6 +257,8 @@ internal sealed class ConsoleLog : ISerialSink
             _ended ??= ended;
             changed = _changed;
             _changed = null;
+            if (changed is not null)
+                Waits?.Tell();
         }
 
         changed?.TrySetResult();

@@ -11,6 +11,7 @@ internal static class FailureArtifacts
     [
         ArtifactWriter.OfText("console.txt", enclave => enclave.Console.All.Text),
         ArtifactWriter.OfText("parent.txt", ParentReport.Render),
+        new("recording", enclave => enclave.Recording is { } recording ? recording.CopyTo : null),
         new("pcapng", enclave => enclave.Capture is { } capture ? capture.Save : null),
     ];
 

@@ -37,7 +37,7 @@ internal sealed record EnclaveOptions
     /// <summary>Whether the software CPU executes the instructions at which KVM gives up.</summary>
     public bool SoftwareAssist { get; init; } = true;
 
-    public MachineTime Time { get; init; }
+    public MachineTime? Time { get; init; }
 
     public TimeProvider? TimeOfDay { get; init; }
 
@@ -46,6 +46,8 @@ internal sealed record EnclaveOptions
     public NsmOptions? Nsm { get; init; } = new();
 
     public int? CaptureLimit { get; init; }
+
+    public bool IsRecorded { get; init; }
 
     public IReadOnlyList<Action<ParentBuilder>> Parent { get; init; } = [];
 

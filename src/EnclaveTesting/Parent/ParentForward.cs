@@ -18,6 +18,7 @@ internal static class ParentForward
         using Socket socket = target is UnixDomainSocketEndPoint
             ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
             : new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        using IDisposable outside = peer.DependOnOutside();
         try
         {
             await socket.ConnectAsync(target, cancellationToken).ConfigureAwait(false);

@@ -20,6 +20,7 @@ public sealed class ParentInstance
     private readonly TaskCompletionSource<TimeSpan> _heartbeatSeen = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private MicroVm? _machine;
+    private HostWaits? _waits;
     private long _started;
     private int _openPorts;
     private int _accepted;
@@ -48,7 +49,23 @@ public sealed class ParentInstance
     /// <summary>When the heartbeat's byte came, since the enclave was started; null before.</summary>
     public TimeSpan? HeartbeatAt => HasHeartbeat ? _heartbeatSeen.Task.Result : null;
 
-    internal Task HeartbeatSeen => _heartbeatSeen.Task;
+    /// <summary>Waits until the heartbeat has come.</summary>
+    internal async Task WaitForHeartbeatAsync(CancellationToken cancellationToken)
+    {
+        using HostWait? waiting = _waits?.Begin();
+        while (true)
+        {
+            Task changed;
+            lock (_lock)
+                changed = _changed.Task;
+            if (_heartbeatSeen.Task.IsCompleted)
+                break;
+            Look(waiting, changed);
+            await changed.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        await _heartbeatSeen.Task.ConfigureAwait(false);
+    }
 
     internal EnclaveConsole Console => _enclave.Console;
 
@@ -111,15 +128,16 @@ public sealed class ParentInstance
     {
         Begin(machine);
         if (!_heartbeat.IsRefused)
-            Serve(machine.Vsock.Listen(Heartbeat.Port));
+            Serve(machine.Vsock.Listen(Heartbeat.Port, new VsockListenOptions { IsScripts = true }));
         foreach (ParentPort port in _ports)
-            Serve(machine.Vsock.Listen(port.Number, new VsockListenOptions { DeferAccept = port.Refuses || port.NeverAnswers, ReceiveWindow = port.ReceiveWindow }));
+            Serve(machine.Vsock.Listen(port.Number, new VsockListenOptions { DeferAccept = port.Refuses || port.NeverAnswers, ReceiveWindow = port.ReceiveWindow, IsScripts = true }));
     }
 
     /// <summary>Times are counted from here; the first call counts.</summary>
     internal void Begin(MicroVm machine)
     {
         _machine = machine;
+        _waits = new HostWaits(machine.Host);
         Interlocked.CompareExchange(ref _started, Stopwatch.GetTimestamp(), 0);
     }
 
@@ -158,6 +176,7 @@ public sealed class ParentInstance
 
     internal async Task<ParentConnection> WaitForConnectionAsync(uint port, CancellationToken cancellationToken)
     {
+        using HostWait? waiting = _waits?.Begin();
         while (true)
         {
             Task changed;
@@ -174,6 +193,7 @@ public sealed class ParentInstance
 
             if (isOver)
                 throw new VsockException(VsockError.MachineEnded, $"The enclave has ended; on the parent's port {port}, {Describe(port)}.");
+            Look(waiting, changed);
             await ChangeOrEndAsync(changed, cancellationToken).ConfigureAwait(false);
         }
     }
@@ -240,7 +260,7 @@ public sealed class ParentInstance
     private Task Receive(VsockStream stream, bool isAccepted = false)
     {
         Func<ParentPeer, ParentConnection, Task> handle = FindHandler(stream.HostPort)!;
-        var peer = new ParentPeer(stream, _forwards, _machine!.TimeOfDay);
+        var peer = new ParentPeer(stream, _forwards, _machine!);
         Task handled;
         lock (_lock)
         {
@@ -301,11 +321,11 @@ public sealed class ParentInstance
         connection.Satisfy();
         Changed();
         if (_heartbeat.Delay > TimeSpan.Zero)
-            await Task.Delay(_heartbeat.Delay, _stop.Token).ConfigureAwait(false);
+            await peer.DelayAsync(_heartbeat.Delay, _stop.Token).ConfigureAwait(false);
         if (_heartbeat.Answer is byte answer)
             await peer.WriteAsync(new[] { answer }, _stop.Token).ConfigureAwait(false);
         if (!_heartbeat.Closes)
-            await Task.Delay(Timeout.Infinite, _stop.Token).ConfigureAwait(false);
+            await peer.HangAsync(_stop.Token).ConfigureAwait(false);
     }
 
     private async Task RunScriptAsync(ParentPort port, ParentPeer peer, ParentConnection connection)
@@ -321,7 +341,7 @@ public sealed class ParentInstance
         {
             connection.End(ParentConnectionState.Refused);
             Changed();
-            await Task.Delay(Timeout.Infinite, _stop.Token).ConfigureAwait(false);
+            await peer.HangAsync(_stop.Token).ConfigureAwait(false);
         }
 
         int expectations = port.Steps.Count(step => step.IsExpectation);
@@ -348,7 +368,7 @@ public sealed class ParentInstance
         while (port.Repeats && await peer.HasMoreAsync(_stop.Token).ConfigureAwait(false));
 
         if (port.Steps.Count == 0)
-            await Task.Delay(Timeout.Infinite, _stop.Token).ConfigureAwait(false);
+            await peer.HangAsync(_stop.Token).ConfigureAwait(false);
     }
 
     private void Satisfy(ParentConnection connection)
@@ -407,11 +427,22 @@ public sealed class ParentInstance
             await Task.WhenAny(changed, _enclave.Exited).WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
+    // Looked, and nothing has changed since.
+    private void Look(HostWait? waiting, Task changed)
+    {
+        lock (_lock)
+        {
+            if (_changed.Task == changed)
+                waiting?.Look();
+        }
+    }
+
     private void Changed()
     {
         TaskCompletionSource changed;
         lock (_lock)
         {
+            _waits?.Tell();
             changed = _changed;
             _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }

@@ -1,5 +1,6 @@
 using System.Text;
 using EnclaveTesting.Engine.Devices.Vsock;
+using EnclaveTesting.Engine.Machine;
 
 namespace EnclaveTesting;
 
@@ -7,23 +8,24 @@ namespace EnclaveTesting;
 public sealed class ParentPeer
 {
     private readonly VsockStream _stream;
+    private readonly MicroVm _machine;
     private readonly LineReader _reader;
     private readonly Dialogue _dialogue = new();
     private bool _writingEnded;
 
     /// <param name="stream">The connection.</param>
     /// <param name="forwards">Where it may be passed on to.</param>
-    /// <param name="timeOfDay">The enclave's.</param>
-    internal ParentPeer(VsockStream stream, ForwardAllowList forwards, TimeProvider timeOfDay)
+    /// <param name="machine">The enclave's.</param>
+    internal ParentPeer(VsockStream stream, ForwardAllowList forwards, MicroVm machine)
     {
         _stream = stream;
+        _machine = machine;
         Forwards = forwards;
-        TimeOfDay = timeOfDay;
         _reader = new LineReader(stream, received => _dialogue.Add(fromEnclave: true, received));
     }
 
     private ParentPeer(ParentPeer original)
-        : this(original._stream, original.Forwards, original.TimeOfDay)
+        : this(original._stream, original.Forwards, original._machine)
     {
         _reader.Received.Add(original.Received);
         Sent.Add(original.Sent);
@@ -38,7 +40,7 @@ public sealed class ParentPeer
 
     internal ForwardAllowList Forwards { get; }
 
-    internal TimeProvider TimeOfDay { get; }
+    internal TimeProvider TimeOfDay => _machine.TimeOfDay;
 
     /// <summary>Whether the enclave sends no more, which the script may not have seen yet.</summary>
     internal bool HasEnded => _stream.HasEnded;
@@ -96,7 +98,7 @@ public sealed class ParentPeer
             if (limit is not null && Sent.Count >= limit)
                 EndWriting();
             if (Faults.Pause > TimeSpan.Zero)
-                await Task.Delay(Faults.Pause, cancellationToken).ConfigureAwait(false);
+                await DelayAsync(Faults.Pause, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -132,6 +134,23 @@ public sealed class ParentPeer
 
     /// <summary>What has passed so far, to be read only.</summary>
     internal ParentPeer ToRecord() => new(this);
+
+    /// <summary>Waits until a time has passed in the enclave.</summary>
+    internal Task DelayAsync(TimeSpan time, CancellationToken cancellationToken) => _machine.DelayAsync(time, isAwaited: false, _stream.Park, cancellationToken);
+
+    /// <summary>Does nothing any more.</summary>
+    internal async Task HangAsync(CancellationToken cancellationToken)
+    {
+        _stream.Park(true);
+        await Task.Delay(Timeout.Infinite, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>What follows depends on somebody outside, in whose time the enclave lives until the scope is disposed.</summary>
+    internal IDisposable DependOnOutside()
+    {
+        _stream.Park(true);
+        return _machine.Host.DependOnOutside();
+    }
 
     private void EndWriting()
     {

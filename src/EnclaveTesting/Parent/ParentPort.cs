@@ -84,6 +84,7 @@ public sealed class ParentPort
     });
 
     /// <summary>Runs a function; the connection is closed when it ends. What it throws is reported.</summary>
+    /// <remarks>In virtual time the enclave's time stands still, for a second at most, while the function neither reads nor waits for room to write.</remarks>
     public ParentPort Handle(Func<ParentPeer, CancellationToken, Task> handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
@@ -148,15 +149,15 @@ public sealed class ParentPort
         return Forward(new UnixDomainSocketEndPoint(path));
     }
 
-    /// <summary>Waits before the next step.</summary>
+    /// <summary>Waits before the next step; in virtual time, for a time of the enclave's.</summary>
     public ParentPort Delay(TimeSpan time)
     {
         _parent.Check(time >= TimeSpan.Zero, $"Port {Number} cannot wait {time}.");
-        return Add($"wait {Text.Duration(time)}", false, (_, token) => Task.Delay(time, token));
+        return Add($"wait {Text.Duration(time)}", false, (peer, token) => peer.DelayAsync(time, token));
     }
 
     /// <summary>Does nothing any more, without closing.</summary>
-    public ParentPort Hang() => Add("hang", false, (_, token) => Task.Delay(Timeout.Infinite, token));
+    public ParentPort Hang() => Add("hang", false, (peer, token) => peer.HangAsync(token));
 
     /// <summary>Sends no more from here on; reading goes on (half-close).</summary>
     public ParentPort CompleteSending() => Add("half-close", false, (peer, _) =>

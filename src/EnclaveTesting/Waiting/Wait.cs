@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using EnclaveTesting.Engine.Devices.Vsock;
+using EnclaveTesting.Engine.Machine;
 
 namespace EnclaveTesting;
 
@@ -19,7 +20,7 @@ public abstract class Wait
     public static Wait ForHeartbeat() => new SingleWait("the heartbeat", static async (enclave, entry, token) =>
     {
         entry.Seen = "none has come on port 9000";
-        await enclave.Parent.HeartbeatSeen.WaitAsync(token).ConfigureAwait(false);
+        await enclave.Parent.WaitForHeartbeatAsync(token).ConfigureAwait(false);
         entry.Seen = "";
     });
 
@@ -57,7 +58,7 @@ public abstract class Wait
                 entry.Seen = $"{attempts} attempts, the last: {exception.Message}";
             }
 
-            await Task.Delay(Pause, token).ConfigureAwait(false);
+            await enclave.Machine.DelayAsync(Pause, isAwaited: true, null, token).ConfigureAwait(false);
         }
     });
 
@@ -77,7 +78,7 @@ public abstract class Wait
     /// <summary>Ready when an HTTP server of the enclave answers a GET with status 200.</summary>
     public static Wait ForHttp(uint port, string path = "/") => new SingleWait($"HTTP 200 from port {port}{path}", async (enclave, entry, token) =>
     {
-        using HttpClient client = enclave.CreateHttpClient(port);
+        using HttpClient client = EnclaveHttp.CreateClient(enclave, port, isAwaited: true);
         for (int attempts = 1; ; attempts++)
         {
             try
@@ -92,7 +93,7 @@ public abstract class Wait
                 entry.Seen = $"{attempts} attempts, the last: {exception.Message}";
             }
 
-            await Task.Delay(Pause, token).ConfigureAwait(false);
+            await enclave.Machine.DelayAsync(Pause, isAwaited: true, null, token).ConfigureAwait(false);
         }
     });
 
@@ -106,7 +107,7 @@ public abstract class Wait
     {
         ArgumentException.ThrowIfNullOrEmpty(description);
         ArgumentNullException.ThrowIfNull(wait);
-        return new SingleWait(description, (enclave, _, token) => wait(enclave, token));
+        return new SingleWait(description, (enclave, _, token) => Task.Run(() => wait(enclave, token), token));
     }
 
     /// <summary>Ready when both are.</summary>
@@ -158,7 +159,8 @@ public abstract class Wait
         internal override async Task RunAsync(Enclave enclave, WaitReport report, CancellationToken cancellationToken)
         {
             WaitEntry entry = report.Add(Description);
-            await enclave.Exited.WaitAsync(cancellationToken).ConfigureAwait(false);
+            using (new HostWait(enclave.Machine.Host))
+                await enclave.Exited.WaitAsync(cancellationToken).ConfigureAwait(false);
             entry.IsDone = true;
         }
     }

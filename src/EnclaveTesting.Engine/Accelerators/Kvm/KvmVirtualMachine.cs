@@ -52,7 +52,7 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
         _bus = bus;
         _emulated = emulated;
         _assist = configuration.SoftwareAssist ? new KvmAssistCount() : null;
-        _timeOfDay = configuration.TimeProvider;
+        _timeOfDay = configuration.TimeProvider ?? TimeProvider.System;
         _template = configuration.CpuTemplate;
         _cpus = new KvmVirtualCpu[configuration.CpuCount];
         _exclusion = new KvmExclusion(_cpus);

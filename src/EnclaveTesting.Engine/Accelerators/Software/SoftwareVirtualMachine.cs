@@ -5,6 +5,7 @@ using EnclaveTesting.Engine.Accelerators.Software.Cpu;
 using EnclaveTesting.Engine.Boot;
 using EnclaveTesting.Engine.Devices;
 using EnclaveTesting.Engine.Machine;
+using EnclaveTesting.Engine.Machine.Recording;
 using EnclaveTesting.Engine.State;
 
 namespace EnclaveTesting.Engine.Accelerators.Software;
@@ -32,11 +33,13 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
     private readonly PauseRequests _pauses = new();
     private readonly Thread _thread;
     private readonly TimeProvider _timeOfDay;
-    private readonly bool _virtualTime;
+    private readonly HostClock? _hostClock;
+    private readonly HostMeeting? _meeting;
     private readonly long _turn;
     private readonly ulong? _seed;
     private volatile int _running;
     private int _wakePending;
+    private long _retiredAtEnd;
     private volatile bool _stop;
     private bool _started, _disposed;
 
@@ -46,11 +49,22 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
         _bus = bus;
         _cpus = new VirtualCpu[configuration.CpuCount];
         _turn = _cpus.Length == 1 ? TurnAlone : TurnAmongOthers;
-        _timeOfDay = configuration.TimeProvider;
-        _virtualTime = virtualTime;
-        _clock = virtualTime ? new VirtualClock(CountRetired) : new HostClock();
+        if (virtualTime)
+        {
+            var clock = new VirtualClock(CountRetired);
+            _clock = clock;
+            _meeting = new HostMeeting(bus, clock, configuration.Host, configuration.Journal, _signal, CountRetired);
+            _timeOfDay = configuration.TimeProvider ?? new VirtualTimeOfDay(() => clock.Now);
+            ObservedTimeOfDay = configuration.TimeProvider ?? new VirtualTimeOfDay(() => clock.LastSeen);
+        }
+        else
+        {
+            _clock = _hostClock = new HostClock();
+            _timeOfDay = ObservedTimeOfDay = configuration.TimeProvider ?? TimeProvider.System;
+        }
+
         _clock.DeadlineMovedForward = () => _cpus[_running].Cpu.RaiseAttention();
-        _chipset = new SoftwareChipset(configuration, bus, _clock, this, _unimplemented);
+        _chipset = new SoftwareChipset(configuration, bus, _clock, _timeOfDay, this, _unimplemented);
         _seed = configuration.Seed;
         for (int i = 0; i < _cpus.Length; i++)
         {
@@ -62,7 +76,19 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
     }
 
     /// <summary>Instructions of all CPUs so far.</summary>
-    public long Retired => CountRetired();
+    public long Retired => _disposed ? _retiredAtEnd : CountRetired();
+
+    /// <inheritdoc/>
+    public long? Instructions => Retired;
+
+    /// <inheritdoc/>
+    public MachineClock? VirtualTime => _meeting is null ? null : _clock;
+
+    /// <inheritdoc/>
+    public TimeProvider TimeOfDay => _timeOfDay;
+
+    /// <inheritdoc/>
+    public TimeProvider ObservedTimeOfDay { get; }
 
     /// <inheritdoc/>
     public IReadOnlyList<string> Diagnostics => _unimplemented.Describe();
@@ -106,6 +132,8 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
     public void Exchange(StateArchive archive)
     {
         archive.Section("clock", part => _clock.Exchange(part, _timeOfDay));
+        if (_meeting is { } meeting)
+            archive.Section("meetings with the host", meeting.Exchange);
         archive.Section("chipset", _chipset.Exchange);
         foreach ((Gsi gsi, SoftwareInterruptLine line) in _lines.OrderBy(line => line.Key.Number))
             archive.Section($"interrupt line {gsi.Number}", line.Exchange);
@@ -118,7 +146,7 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
     {
         if (fresh && _seed is null)
             SeedRandom(RandomSeed());
-        if (fresh && !_virtualTime)
+        if (fresh && _meeting is null)
             _chipset.NotePause();
         // Between two turns interrupts are looked for anyway; a turn that ends before it began would shift all that follow.
         foreach (VirtualCpu cpu in _cpus)
@@ -130,6 +158,16 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
     /// <inheritdoc/>
     public void Wake()
     {
+        if (_meeting is { } meeting)
+        {
+            // In virtual time a turn ends where the guest makes it end, never where the host happens to call.
+            if (Thread.CurrentThread == _thread)
+                meeting.Want();
+            else
+                meeting.HostCame();
+            return;
+        }
+
         if (Interlocked.Exchange(ref _wakePending, 1) != 0)
             return;
         _cpus[_running].Cpu.RaiseAttention();
@@ -142,6 +180,7 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
         _stop = true;
         foreach (VirtualCpu cpu in _cpus)
             cpu.Cpu.RaiseAttention();
+        _meeting?.Stop();
         _signal.Set();
     }
 
@@ -165,9 +204,10 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
     {
         if (_disposed)
             return;
-        _disposed = true;
         RequestStop();
         Join();
+        _retiredAtEnd = CountRetired();
+        _disposed = true;
         foreach (VirtualCpu cpu in _cpus)
             cpu.Cpu.Dispose();
         _signal.Dispose();
@@ -235,6 +275,10 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
                     Wait();
             }
         }
+        catch (RecordingDivergedException exception)
+        {
+            _bus.Ended(new VmExit(VmExitReason.ReplayDiverged, exception.Message));
+        }
         catch (Exception exception)
         {
             // A device or the CPU itself is broken; the test's process must survive and the author must see why.
@@ -270,8 +314,14 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
     /// <summary>Lets the host's work be done and timers expire; true if there was anything.</summary>
     private bool DoWork()
     {
-        bool woken = Volatile.Read(ref _wakePending) != 0;
-        if (woken)
+        bool woken = false;
+        if (_meeting is { } meeting)
+        {
+            woken = meeting.IsDue;
+            if (woken)
+                meeting.Hold();
+        }
+        else if (woken = Volatile.Read(ref _wakePending) != 0)
         {
             // Cleared before the work is done: what comes during it wakes again.
             Interlocked.Exchange(ref _wakePending, 0);
@@ -284,6 +334,12 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
     private bool TakeTurn(int index)
     {
         VirtualCpu cpu = _cpus[index];
+        if (_meeting is { IsOver: true })
+        {
+            _bus.Ended(new VmExit(VmExitReason.Stopped, "The recorded machine was stopped here."));
+            return false;
+        }
+
         ApplySignals(cpu);
         if (!CanRun(cpu, index))
             return false;
@@ -291,7 +347,8 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
         cpu.IsHalted = false;
         _running = index;
         _chipset.Running = index;
-        switch (cpu.Cpu.Run(_clock.Budget(_turn)))
+        long budget = _clock.Budget(_turn);
+        switch (cpu.Cpu.Run(_meeting?.Limit(budget) ?? budget))
         {
             case CpuStop.Halted:
                 cpu.IsHalted = true;
@@ -331,10 +388,28 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
             return;
         }
 
+        if (_meeting is { } meeting)
+        {
+            WaitVirtually(meeting);
+            return;
+        }
+
         _signal.Reset();
         if (_stop || _pauses.Any || Volatile.Read(ref _wakePending) != 0)
             return;
-        _clock.Idle(_signal);
+        _hostClock!.Idle(_signal);
+    }
+
+    private void WaitVirtually(HostMeeting meeting)
+    {
+        meeting.Hold();
+        for (int i = 0; i < _cpus.Length; i++)
+        {
+            if (CanRun(_cpus[i], i))
+                return;
+        }
+
+        meeting.PassTime(() => _pauses.Any);
     }
 
     private void End(int index, VmExitReason reason, string detail)

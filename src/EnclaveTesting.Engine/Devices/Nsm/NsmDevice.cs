@@ -1,4 +1,5 @@
 using EnclaveTesting.Engine.Devices.Virtio;
+using EnclaveTesting.Engine.Machine.Recording;
 using EnclaveTesting.Engine.State;
 
 namespace EnclaveTesting.Engine.Devices.Nsm;
@@ -9,7 +10,7 @@ namespace EnclaveTesting.Engine.Devices.Nsm;
 /// drivers/misc/nsm.c; QEMU, hw/virtio/virtio-nsm.c). A driver that mixes the two in one chain works with neither of those, so
 /// it does not work here: the device stops until it is reset, as it does where no response can be given.
 /// </summary>
-internal sealed class NsmDevice(NsmProtocol protocol, IMachineWaker waker) : IVirtioDevice
+internal sealed class NsmDevice(NsmProtocol protocol, IMachineWaker waker, MachineJournal? journal = null) : IVirtioDevice
 {
     private const ushort QueueSize = 16;
 
@@ -105,6 +106,8 @@ internal sealed class NsmDevice(NsmProtocol protocol, IMachineWaker waker) : IVi
 
         int room = (int)Math.Min(chain.WritableLength, NsmProtocol.MaxResponseSize);
         int written = protocol.Handle(State.Request.AsMemory(0, State.Length), _response.AsSpan(0, room));
+        if (journal is not null)
+            written = journal.Answer(_response.AsSpan(0, room), written);
         if (written == 0)
         {
             _transport.Fault($"a response of the security module has {room} bytes of room, in which not even an error fits");

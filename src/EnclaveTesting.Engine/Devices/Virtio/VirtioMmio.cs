@@ -82,6 +82,9 @@ internal sealed class VirtioMmio : IMmioDevice, IVirtioTransport, IDeviceWorker
     public void DoHostWork() => _device.DoHostWork();
 
     /// <inheritdoc/>
+    public bool Publish() => _device.Publish();
+
+    /// <inheritdoc/>
     public void ReadMmio(ulong offset, Span<byte> data)
     {
         data.Clear();

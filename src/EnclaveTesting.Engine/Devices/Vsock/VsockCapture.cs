@@ -18,19 +18,19 @@ public sealed class VsockCapture
     private const uint SectionHeader = 0x0A0D0D0A, InterfaceDescription = 1, EnhancedPacket = 6, ByteOrderMagic = 0x1A2B3C4D;
 
     private readonly Lock _lock = new();
-    private readonly TimeProvider _time;
+    private TimeProvider? _time;
     private readonly int _limit;
     private readonly MemoryStream _blocks = new();
     private byte[] _packet = new byte[4096];
 
     /// <summary>An empty capture.</summary>
     /// <param name="limit">How many bytes to keep.</param>
-    /// <param name="timeProvider">The clock behind the packets' times.</param>
+    /// <param name="timeProvider">The clock behind the packets' times; null takes the host's, or that of a machine in virtual time.</param>
     internal VsockCapture(int limit = DefaultLimit, TimeProvider? timeProvider = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(limit);
         _limit = limit;
-        _time = timeProvider ?? TimeProvider.System;
+        _time = timeProvider;
     }
 
     /// <summary>Packets kept.</summary>
@@ -87,6 +87,9 @@ public sealed class VsockCapture
         Exchange(StateArchive.ToRead("<memory>", 0, archive.Written));
     }
 
+    /// <summary>Takes a machine's clock, unless there is one already.</summary>
+    internal void Follow(TimeProvider timeOfDay) => _time ??= timeOfDay;
+
     /// <summary>Gives a buffer for one packet, header and data; the machine's thread fills it and calls <see cref="Add"/>.</summary>
     internal Span<byte> Buffer(int length)
     {
@@ -102,7 +105,7 @@ public sealed class VsockCapture
         WriteMonitorHeader(header);
         int size = MonitorHeaderSize + length;
         int padded = (size + 3) & ~3;
-        long microseconds = (_time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+        long microseconds = ((_time ?? TimeProvider.System).GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
         Span<byte> block = stackalloc byte[BlockOverhead - sizeof(uint)];
         BinaryPrimitives.WriteUInt32LittleEndian(block, EnhancedPacket);
         BinaryPrimitives.WriteInt32LittleEndian(block[4..], BlockOverhead + padded);

@@ -5,18 +5,22 @@ using EnclaveTesting.Engine.Devices.Virtio;
 namespace EnclaveTesting.Engine.Devices.Vsock;
 
 /// <summary>
-/// One connection: the protocol's state, which only the machine touches, and two pipes to the host's stream. What the host wants
-/// is left in a few flags and announced by <see cref="Attend"/>; the machine looks at them when it does the host's work.
+/// One connection: the protocol's state, which only the machine touches, and two pipes to the host's stream. What the host wants is left in
+/// the pipes and a few fields and announced by <see cref="Attend"/>; the machine sees it as it was when it took it
+/// (<see cref="TakeHostChange"/>). The host sees what the guest did when the machine publishes it: at once, or in virtual time when the machine
+/// meets the host.
 /// </summary>
 internal sealed class VsockConnection
 {
     private const int SendBuffer = 256 * 1024;
+    private const int ResumeWriting = SendBuffer / 2;
     private const uint ShutdownBoth = VsockHeader.ShutdownReceive | VsockHeader.ShutdownSend;
 
     private static readonly PipeOptions ToHost = new(pauseWriterThreshold: 0, resumeWriterThreshold: 0, useSynchronizationContext: false);
-    private static readonly PipeOptions ToGuest = new(pauseWriterThreshold: SendBuffer, resumeWriterThreshold: SendBuffer / 2, useSynchronizationContext: false);
+    private static readonly PipeOptions ToGuest = new(pauseWriterThreshold: SendBuffer, resumeWriterThreshold: ResumeWriting, useSynchronizationContext: false);
 
     private readonly VsockHost _host;
+    private readonly VsockHostEnd _hostEnd;
     private readonly Pipe _toHost = new(ToHost);
     private readonly Pipe _toGuest = new(ToGuest);
     private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -25,9 +29,19 @@ internal sealed class VsockConnection
     private volatile bool _accepted, _aborted, _hostGone, _inputEnded;
     private volatile VsockException? _failure;
 
-    public VsockConnection(VsockHost host, VsockKey key, VsockPhase phase, int receiveWindow)
+    // What the machine has seen of the host; only the machine touches it.
+    private VsockHostChange _seen;
+    private long _visible, _taken;
+    private bool _outputClosed;
+
+    // What the host has not been told yet; only the machine touches it.
+    private Action? _announcement;
+    private bool _publishes, _openDue, _flushDue, _inputEndDue, _outputCloseDue, _closeDue, _closed;
+
+    public VsockConnection(VsockHost host, VsockKey key, VsockPhase phase, int receiveWindow, bool isScripts = false)
     {
         _host = host;
+        _hostEnd = new VsockHostEnd(host.Activity, isScripts);
         State = new VsockConnectionState(key) { Phase = phase, ReceiveWindow = (uint)receiveWindow };
     }
 
@@ -42,12 +56,6 @@ internal sealed class VsockConnection
 
     public VsockKey Key => State.Key;
 
-    /// <summary>What the enclave sent; ends when it has closed, was lost, or the host gave up.</summary>
-    public PipeReader Input => _toHost.Reader;
-
-    /// <summary>What goes to the enclave.</summary>
-    public PipeWriter Output => _toGuest.Writer;
-
     /// <summary>Completes when both sides agreed, fails when that will not happen.</summary>
     public Task Opened => _opened.Task;
 
@@ -60,16 +68,60 @@ internal sealed class VsockConnection
     /// <summary>Whether no more will come from the enclave.</summary>
     public bool HasEnded => _inputEnded || State.Phase == VsockPhase.Closed;
 
+    /// <summary>What the host's program does with the connection.</summary>
+    public VsockHostEnd HostEnd => _hostEnd;
+
     // ---- the host's side, any thread ----
 
-    /// <summary>Notes that the host's program has taken bytes; tells the enclave when that is worth a packet.</summary>
-    public void Consumed(int bytes)
+    /// <summary>Waits for what the enclave sent; ends when it has closed, was lost, or the host gave up.</summary>
+    public ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken)
     {
+        if (!_hostEnd.IsFollowed)
+            return _toHost.Reader.ReadAsync(cancellationToken);
+        lock (_hostEnd.Lock)
+        {
+            ValueTask<ReadResult> read = _toHost.Reader.ReadAsync(cancellationToken);
+            if (!read.IsCompleted)
+                _hostEnd.Reads(true);
+            return read;
+        }
+    }
+
+    /// <summary>Gives back what a read gave and notes how much of it the host's program has taken; tells the enclave when that is worth a packet.</summary>
+    public void EndRead(SequencePosition end, int bytes)
+    {
+        _toHost.Reader.AdvanceTo(end);
+        if (bytes == 0)
+            return;
         uint consumed = Interlocked.Add(ref _consumed, (uint)bytes);
         uint unannounced = consumed - State.AnnouncedForward;
-        if (unannounced >= WorthAnnouncing)
+        // In virtual time the machine decides, from what it knows when it looks.
+        if (unannounced >= WorthAnnouncing || _host.DefersPublishing)
             Attend();
     }
+
+    /// <summary>Puts bytes on their way; completes when there is room for more.</summary>
+    public ValueTask<FlushResult> WriteAsync(ReadOnlySpan<byte> bytes, CancellationToken cancellationToken)
+    {
+        _toGuest.Writer.Write(bytes);
+        ValueTask<FlushResult> flush = _toGuest.Writer.FlushAsync(cancellationToken);
+        // Before waiting for room: the machine has to be told that there is something to take.
+        Attend();
+        if (!flush.IsCompleted && _hostEnd.IsFollowed)
+        {
+            lock (_hostEnd.Lock)
+            {
+                if (!flush.IsCompleted)
+                    _hostEnd.Writes(true);
+            }
+        }
+
+        return flush;
+    }
+
+    public void CancelRead() => _toHost.Reader.CancelPendingRead();
+
+    public void CancelWrite() => _toGuest.Writer.CancelPendingFlush();
 
     public void Accept()
     {
@@ -78,7 +130,7 @@ internal sealed class VsockConnection
     }
 
     /// <summary>Accepts on the machine's side, before the host has seen it.</summary>
-    public void AcceptAtOnce() => _accepted = true;
+    public void AcceptAtOnce() => _seen.Accepted = _accepted = true;
 
     /// <summary>Ends the connection at once: what is on its way is lost.</summary>
     public void Abort()
@@ -95,13 +147,13 @@ internal sealed class VsockConnection
         Attend();
     }
 
-    /// <summary>No more is read from <see cref="Input"/>; once, and not while it is in use.</summary>
-    public void CompleteInput() => Input.Complete();
+    /// <summary>No more is read; once, and not while a read goes on.</summary>
+    public void CompleteInput() => _toHost.Reader.Complete();
 
-    /// <summary>No more is written to <see cref="Output"/>; once, and not while it is in use.</summary>
+    /// <summary>No more is written; once, and not while a write goes on.</summary>
     public void CompleteOutput()
     {
-        Output.Complete();
+        _toGuest.Writer.Complete();
         Attend();
     }
 
@@ -117,22 +169,57 @@ internal sealed class VsockConnection
 
     // ---- the machine's side, under its lock ----
 
-    /// <summary>The machine is looking: what comes from now on is announced again.</summary>
-    public void TakeAttention()
+    /// <summary>What the host has done since the machine looked last; what comes from now on is announced again.</summary>
+    /// <returns>The host's wishes now, and the bytes that came since.</returns>
+    public VsockHostChange TakeHostChange()
     {
         Volatile.Write(ref _attention, 0);
         Interlocked.MemoryBarrier();
+        _seen.Consumed = Volatile.Read(ref _consumed);
+        _seen.Accepted = _accepted;
+        _seen.Aborted = _aborted;
+        _seen.HostGone = _hostGone;
+        _seen.Data = default;
+        if (!_outputClosed && _toGuest.Reader.TryRead(out ReadResult result))
+        {
+            _seen.OutputEnded = result.IsCompleted;
+            _seen.Data = result.Buffer.Slice(_taken + _visible);
+            _visible = result.Buffer.Length - _taken;
+            _toGuest.Reader.AdvanceTo(result.Buffer.Start);
+        }
+
+        return _seen;
+    }
+
+    /// <summary>Does what the host did when the run was recorded that is played now.</summary>
+    public void Replay(VsockHostChange change)
+    {
+        if (change.Aborted)
+            _failure ??= new VsockException(VsockError.Aborted, $"{Describe()} was aborted by this side.");
+        if (!_outputClosed && !change.Data.IsEmpty)
+        {
+            foreach (ReadOnlyMemory<byte> piece in change.Data)
+                _toGuest.Writer.Write(piece.Span);
+            // Nobody waits for room: what is played was taken into this pipe before.
+            _ = _toGuest.Writer.FlushAsync();
+            _visible += change.Data.Length;
+        }
+
+        _seen = change with { Data = default };
     }
 
     /// <summary>Whether the host wants it reset: by abortion, or because nobody will ever accept it.</summary>
-    public bool WantsAbort => _aborted || (State.Phase == VsockPhase.Requested && _hostGone && !_accepted);
+    public bool WantsAbort => _seen.Aborted || (State.Phase == VsockPhase.Requested && _seen.HostGone && !_seen.Accepted);
 
     // Half a window: the enclave need not wait, and is not told of every byte.
     private uint WorthAnnouncing => (State.ReceiveWindow + 1) / 2;
 
     /// <summary>What the host has taken for good. Once its program is gone all that comes is dropped, so that the enclave can go on
     /// until it has everything that was written to it; then it gets no more credit.</summary>
-    private uint Forward => State.Shutdown == ShutdownBoth ? State.AnnouncedForward : _hostGone ? State.Received : Volatile.Read(ref _consumed);
+    private uint Forward => State.Shutdown == ShutdownBoth ? State.AnnouncedForward : _seen.HostGone ? State.Received : Taken;
+
+    // Where the host is seen at any time, as it is now.
+    private uint Taken => _host.DefersPublishing ? _seen.Consumed : Volatile.Read(ref _consumed);
 
     /// <summary>Takes over what every packet says about the enclave's buffers.</summary>
     public void UpdatePeer(in VsockHeader header)
@@ -144,10 +231,18 @@ internal sealed class VsockConnection
             State.CreditRequested = false;
     }
 
+    /// <summary>Says how the host gets to know of a connection that the enclave opened.</summary>
+    public void Announce(Action announcement)
+    {
+        _announcement = announcement;
+        PublishLater();
+    }
+
     public void Open()
     {
         State.Phase = VsockPhase.Open;
-        _opened.TrySetResult();
+        _openDue = true;
+        PublishLater();
     }
 
     /// <summary>Takes the data of a packet.</summary>
@@ -158,7 +253,7 @@ internal sealed class VsockConnection
         if (length > State.ReceiveWindow || held > State.ReceiveWindow - length)
             return false;
         State.Received += length;
-        if (_hostGone)
+        if (_seen.HostGone || _host.DropsInput)
             return true;
         uint done = 0;
         while (done < length)
@@ -170,8 +265,8 @@ internal sealed class VsockConnection
             done += (uint)count;
         }
 
-        // Never waits: the enclave's credit, not the pipe, limits what is held.
-        _ = _toHost.Writer.FlushAsync();
+        _flushDue = true;
+        PublishLater();
         return true;
     }
 
@@ -191,20 +286,20 @@ internal sealed class VsockConnection
         State.PeerShutdown |= flags & ShutdownBoth;
         if ((State.PeerShutdown & VsockHeader.ShutdownSend) != 0)
         {
-            _inputEnded = true;
-            _toHost.Writer.Complete();
+            _inputEndDue = true;
             Journal?.GuestEnded(Key);
         }
 
         if ((State.PeerShutdown & VsockHeader.ShutdownReceive) != 0)
-            _toGuest.Reader.Complete();
+            CloseOutput();
+        PublishLater();
     }
 
     /// <summary>Whether the enclave has said that it neither sends nor receives any more.</summary>
     public bool PeerIsGone => State.PeerShutdown == ShutdownBoth;
 
     /// <summary>Whether the host's program has left.</summary>
-    public bool HostIsGone => _hostGone;
+    public bool HostIsGone => _seen.HostGone;
 
     /// <summary>Ends the connection; what the host has not read yet stays readable, then it gets the failure.</summary>
     public void Close(VsockException? failure)
@@ -214,8 +309,65 @@ internal sealed class VsockConnection
         State.Phase = VsockPhase.Closed;
         Journal?.Closed(Key);
         _failure ??= failure;
-        _toHost.Writer.Complete();
-        _toGuest.Reader.Complete();
+        CloseOutput();
+        _closeDue = true;
+        PublishLater();
+    }
+
+    /// <summary>Lets the host see what has happened here.</summary>
+    public void Publish()
+    {
+        _publishes = false;
+        if (_announcement is { } announcement)
+        {
+            _announcement = null;
+            _hostEnd.Begin();
+            announcement();
+        }
+
+        if (_openDue)
+        {
+            _openDue = false;
+            _hostEnd.Connects(false);
+            _opened.TrySetResult();
+        }
+
+        lock (_hostEnd.Lock)
+        {
+            bool inputEnds = (_inputEndDue || _closeDue) && !_closed;
+            // Before the host's program can go on: it has something to do from here on.
+            if (_flushDue || inputEnds)
+                _hostEnd.Reads(false);
+            if (_flushDue)
+            {
+                _flushDue = false;
+                // Never waits: the enclave's credit, not the pipe, limits what is held.
+                _ = _toHost.Writer.FlushAsync();
+            }
+
+            if (inputEnds)
+            {
+                _inputEnded |= _inputEndDue;
+                _closed = true;
+                _toHost.Writer.Complete();
+            }
+
+            if (_outputCloseDue)
+            {
+                _outputCloseDue = false;
+                _hostEnd.Writes(false);
+                _toGuest.Reader.Complete();
+            }
+            else if (_taken > 0)
+            {
+                GiveRoom();
+            }
+        }
+
+        if (!_closeDue)
+            return;
+        _closeDue = false;
+        _hostEnd.Connects(false);
         _opened.TrySetException(_failure ?? new VsockException(VsockError.ConnectionReset, $"{Describe()} ended before it was open."));
         // Connects that were given up are nobody's to observe.
         _ = _opened.Task.Exception;
@@ -231,7 +383,7 @@ internal sealed class VsockConnection
             case VsockPhase.Connecting:
                 return State.Introduced ? null : VsockOperation.Request;
             case VsockPhase.Requested:
-                return _accepted ? VsockOperation.Response : null;
+                return _seen.Accepted ? VsockOperation.Response : null;
         }
 
         if (Forward - State.AnnouncedForward >= WorthAnnouncing)
@@ -239,18 +391,15 @@ internal sealed class VsockConnection
         bool peerReceives = (State.PeerShutdown & VsockHeader.ShutdownReceive) == 0;
         if (peerReceives && (State.Shutdown & VsockHeader.ShutdownSend) == 0)
         {
-            bool any = _toGuest.Reader.TryRead(out ReadResult result);
-            bool hasData = any && !result.Buffer.IsEmpty, ended = any && result.IsCompleted && result.Buffer.IsEmpty;
-            if (any)
-                _toGuest.Reader.AdvanceTo(result.Buffer.Start);
+            bool hasData = _visible > 0;
             if (hasData && State.Credit > 0)
                 return VsockOperation.ReadWrite;
-            if (ended)
+            if (!hasData && _seen.OutputEnded)
                 return VsockOperation.Shutdown;
             if (hasData && !State.CreditRequested)
                 return VsockOperation.CreditRequest;
         }
-        else if (_hostGone && State.Shutdown != ShutdownBoth)
+        else if (_seen.HostGone && State.Shutdown != ShutdownBoth)
         {
             return VsockOperation.Shutdown;
         }
@@ -276,7 +425,7 @@ internal sealed class VsockConnection
                 length = ProduceData(chain);
                 break;
             case VsockOperation.Shutdown:
-                flags = _hostGone ? ShutdownBoth : VsockHeader.ShutdownSend;
+                flags = _seen.HostGone ? ShutdownBoth : VsockHeader.ShutdownSend;
                 break;
             case VsockOperation.CreditRequest:
                 State.CreditRequested = true;
@@ -299,18 +448,45 @@ internal sealed class VsockConnection
     private uint ProduceData(DescriptorChain chain)
     {
         _toGuest.Reader.TryRead(out ReadResult result);
-        ReadOnlySequence<byte> data = result.Buffer;
-        long count = Math.Min(data.Length, Math.Min(State.Credit, chain.WritableLength - VsockHeader.Size));
-        data = data.Slice(0, count);
+        long count = Math.Min(_visible, Math.Min(State.Credit, chain.WritableLength - VsockHeader.Size));
         uint offset = VsockHeader.Size;
-        foreach (ReadOnlyMemory<byte> piece in data)
+        foreach (ReadOnlyMemory<byte> piece in result.Buffer.Slice(_taken, count))
         {
             offset += (uint)chain.Write(offset, piece.Span);
             Journal?.Said(Key, fromGuest: false, piece.Span);
         }
 
-        _toGuest.Reader.AdvanceTo(data.End);
+        _toGuest.Reader.AdvanceTo(result.Buffer.Start);
+        _visible -= count;
+        _taken += count;
         State.Sent += (uint)count;
+        PublishLater();
         return (uint)count;
+    }
+
+    // The host's writer goes on when there is room again.
+    private void GiveRoom()
+    {
+        _toGuest.Reader.TryRead(out ReadResult result);
+        if (result.Buffer.Length - _taken < ResumeWriting)
+            _hostEnd.Writes(false);
+        _toGuest.Reader.AdvanceTo(result.Buffer.GetPosition(_taken));
+        _taken = 0;
+    }
+
+    private void CloseOutput()
+    {
+        if (_outputClosed)
+            return;
+        _outputClosed = _outputCloseDue = true;
+        _visible = 0;
+    }
+
+    private void PublishLater()
+    {
+        if (_publishes)
+            return;
+        _publishes = true;
+        _host.Publish(this);
     }
 }

@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using EnclaveTesting.Engine.Devices.Virtio;
+using EnclaveTesting.Engine.Machine;
+using EnclaveTesting.Engine.Machine.Recording;
 using EnclaveTesting.Engine.State;
 
 namespace EnclaveTesting.Engine.Devices.Vsock;
@@ -25,12 +27,19 @@ internal sealed class VsockDevice : IVirtioDevice
     private readonly byte[] _header = new byte[VsockHeader.Size];
     private IVirtioTransport _transport = null!;
     private readonly VsockCapture? _capture;
+    private readonly MachineJournal? _journal;
+    private readonly List<VsockConnection> _attended = [];
     private bool _ended;
 
-    public VsockDevice(Cid guestCid, VsockCapture? capture = null)
+    /// <param name="guestCid">The enclave's CID.</param>
+    /// <param name="capture">Keeps the packets.</param>
+    /// <param name="activity">Takes what the host's programs do; null where nobody wants to know.</param>
+    /// <param name="journal">Takes what they did, or gives it instead of them.</param>
+    public VsockDevice(Cid guestCid, VsockCapture? capture = null, HostActivity? activity = null, MachineJournal? journal = null)
     {
         _capture = capture;
-        Host = new VsockHost(guestCid);
+        _journal = journal;
+        Host = new VsockHost(guestCid, activity) { DefersPublishing = activity is not null, DropsInput = journal is MachinePlayer };
         BinaryPrimitives.WriteUInt64LittleEndian(_configuration, guestCid.Value);
     }
 
@@ -69,18 +78,27 @@ internal sealed class VsockDevice : IVirtioDevice
     {
         // Host threads that never stop calling must not keep the machine here: what comes meanwhile wakes it again.
         for (int waiting = Host.AttentionCount; waiting > 0 && Host.TryTakeAttention(out VsockConnection connection); waiting--)
+            _attended.Add(connection);
+        // Which of several was first is chance.
+        if (Host.DefersPublishing && _attended.Count > 1)
+            _attended.Sort(ByKey);
+        foreach (VsockConnection connection in _attended)
         {
-            connection.TakeAttention();
-            if (connection.WantsAbort)
-                Abort(connection);
-            else if (Admit(connection))
-                Enqueue(connection);
+            VsockHostChange change = connection.TakeHostChange();
+            (_journal as MachineRecorder)?.Change(connection.Key, connection.State is { Phase: VsockPhase.Connecting, Introduced: false }, change);
+            Attend(connection);
         }
 
+        _attended.Clear();
+        if (_journal is MachinePlayer player)
+            Replay(player);
         Host.SetConnectionCount(_connections.Count);
         if (_transport.IsActive)
             Transfer();
     }
+
+    /// <inheritdoc/>
+    public bool Publish() => Host.PublishAll();
 
     /// <inheritdoc/>
     public void Reset()
@@ -136,6 +154,34 @@ internal sealed class VsockDevice : IVirtioDevice
         Host.SetConnectionCount(0);
         Host.End(failure);
     }
+
+    private void Attend(VsockConnection connection)
+    {
+        if (connection.WantsAbort)
+            Abort(connection);
+        else if (Admit(connection))
+            Enqueue(connection);
+    }
+
+    private void Replay(MachinePlayer player)
+    {
+        while (player.TryTakeChange(out VsockKey key, out bool isNew, out VsockHostChange change))
+        {
+            if (!_connections.TryGetValue(key, out VsockConnection? connection) && isNew)
+                connection = new VsockConnection(Host, key, VsockPhase.Connecting, VsockListenOptions.DefaultReceiveWindow);
+            // The last of a connection may come when the guest has closed it already.
+            if (connection is not null)
+            {
+                connection.Replay(change);
+                Attend(connection);
+            }
+
+            player.ChangeTaken();
+        }
+    }
+
+    private static readonly Comparison<VsockConnection> ByKey = static (left, right) =>
+        (left.Key.HostPort, left.Key.GuestPort, left.Key.HostCid).CompareTo((right.Key.HostPort, right.Key.GuestPort, right.Key.HostCid));
 
     // A connection that the host wants is known from when the machine first sees it.
     private bool Admit(VsockConnection connection)
@@ -216,6 +262,12 @@ internal sealed class VsockDevice : IVirtioDevice
                 _capture.Add((int)length);
             }
 
+            if (_journal is not null)
+            {
+                chain.ReadBack(0, _header);
+                _journal.Note(_header);
+            }
+
             queue.Push(chain.Head, length);
             sent++;
             if (sender is not null)
@@ -282,6 +334,7 @@ internal sealed class VsockDevice : IVirtioDevice
             _capture.Add(length);
         }
 
+        _journal?.Note(_header);
         // Whatever pretends to come from elsewhere is dropped: an answer would not reach its sender.
         if (header.SourceCid != Host.GuestCid.Value)
             return;
@@ -305,27 +358,32 @@ internal sealed class VsockDevice : IVirtioDevice
     {
         if (existing is not null)
             Forget(existing, Lost(existing, "the enclave opened it anew"));
-        if (Host.FindListener(key.HostPort) is not { } listener || _connections.Count >= MaxConnections)
+        VsockListener? listener = null;
+        ListenDecision decision = _journal is null ? Decide() : _journal.Listen(Decide);
+        if (!decision.IsTaken)
         {
             ReplyReset(header);
             return;
         }
 
-        var connection = new VsockConnection(Host, key, VsockPhase.Requested, listener.Options.ReceiveWindow);
+        var connection = new VsockConnection(Host, key, VsockPhase.Requested, decision.ReceiveWindow, listener?.Options.IsScripts == true);
         connection.UpdatePeer(header);
-        if (!listener.TryAdd(new VsockStream(connection)))
-        {
-            connection.Close(null);
-            ReplyReset(header);
-            return;
-        }
-
         _connections.Add(key, connection);
         Journal?.Opened(key);
         connection.Journal = Journal;
-        if (!listener.Options.DeferAccept)
+        if (!decision.DeferAccept)
             connection.AcceptAtOnce();
+        if (listener is not null)
+            connection.Announce(() => listener.Add(new VsockStream(connection)));
         Enqueue(connection);
+
+        ListenDecision Decide()
+        {
+            listener = Host.FindListener(key.HostPort);
+            if (listener is null || _connections.Count >= MaxConnections || !listener.TryReserve())
+                return default;
+            return new ListenDecision(true, listener.Options.DeferAccept, listener.Options.ReceiveWindow);
+        }
     }
 
     private void HandlePacket(VsockConnection connection, in VsockHeader header, DescriptorChain chain)

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using EnclaveTesting.Engine.Machine;
 
 namespace EnclaveTesting.Engine.Devices.Vsock;
 
@@ -13,12 +14,26 @@ internal sealed class VsockHost
 
     private readonly ConcurrentDictionary<uint, VsockListener> _listeners = [];
     private readonly ConcurrentQueue<VsockConnection> _attention = [];
+    private readonly Queue<VsockConnection> _unpublished = new();
     private uint _nextPort = FirstEphemeralPort;
     private volatile IMachineWaker? _waker;
     private volatile VsockException? _ended;
     private int _connectionCount;
 
-    internal VsockHost(Cid guestCid) => GuestCid = guestCid;
+    internal VsockHost(Cid guestCid, HostActivity? activity = null)
+    {
+        GuestCid = guestCid;
+        Activity = activity ?? new HostActivity();
+    }
+
+    /// <summary>What the programs at the connections do.</summary>
+    internal HostActivity Activity { get; }
+
+    /// <summary>Whether the host sees what the guest did only when the machine publishes it, as in virtual time.</summary>
+    internal bool DefersPublishing { get; init; }
+
+    /// <summary>Whether nobody is there to read what the guest sends.</summary>
+    internal bool DropsInput { get; init; }
 
     /// <summary>The enclave's CID.</summary>
     public Cid GuestCid { get; }
@@ -35,14 +50,21 @@ internal sealed class VsockHost
         var key = new VsockKey(Cid.Parent.Value, Interlocked.Increment(ref _nextPort), port);
         var connection = new VsockConnection(this, key, VsockPhase.Connecting, VsockListenOptions.DefaultReceiveWindow);
         connection.Attend();
+        connection.HostEnd.Connects(true);
+        // If it was refused meanwhile.
+        if (connection.Opened.IsCompleted)
+            connection.HostEnd.Connects(false);
         var stream = new VsockStream(connection);
         try
         {
             await connection.Opened.WaitAsync(cancellationToken).ConfigureAwait(false);
+            connection.HostEnd.Resumed(fromRead: false);
             return stream;
         }
         catch (VsockException exception)
         {
+            Activity.BeginTurn();
+            connection.HostEnd.Leave();
             throw exception.Copy();
         }
         catch (OperationCanceledException)
@@ -93,11 +115,35 @@ internal sealed class VsockHost
 
     internal void Attend(VsockConnection connection)
     {
+        Activity.EndTurn();
         _attention.Enqueue(connection);
         if (_ended is { } ended)
             FailWaiting(ended);
         else
             Wake();
+    }
+
+    /// <summary>On the machine's side: a connection has something to tell the host.</summary>
+    internal void Publish(VsockConnection connection)
+    {
+        if (DefersPublishing && _ended is null)
+            _unpublished.Enqueue(connection);
+        else
+            connection.Publish();
+    }
+
+    /// <summary>On the machine's side: lets the host see everything; true if there was something.</summary>
+    internal bool PublishAll()
+    {
+        bool any = false;
+        // A connection that is lost while this goes on may come again.
+        while (_unpublished.TryDequeue(out VsockConnection? connection))
+        {
+            any = true;
+            connection.Publish();
+        }
+
+        return any;
     }
 
     /// <summary>Makes the machine do the host's work soon.</summary>

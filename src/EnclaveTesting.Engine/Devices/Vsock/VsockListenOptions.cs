@@ -16,4 +16,7 @@ internal sealed record VsockListenOptions
 
     /// <summary>The bytes that the enclave may send before somebody reads them.</summary>
     public int ReceiveWindow { get; init; } = DefaultReceiveWindow;
+
+    /// <summary>Whether a script of the parent takes the connections, which always does something or waits for the enclave.</summary>
+    internal bool IsScripts { get; init; }
 }

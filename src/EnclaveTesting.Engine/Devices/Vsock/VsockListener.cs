@@ -7,7 +7,8 @@ public sealed class VsockListener : IDisposable
 {
     private readonly VsockHost _host;
     private readonly Channel<VsockStream> _waiting;
-    private int _count;
+    private volatile bool _isComplete;
+    private int _reserved, _count;
 
     internal VsockListener(VsockHost host, uint port, VsockListenOptions options)
     {
@@ -49,13 +50,27 @@ public sealed class VsockListener : IDisposable
     /// <summary>How many connections have come.</summary>
     internal int Count => Volatile.Read(ref _count);
 
-    internal bool TryAdd(VsockStream stream)
+    /// <summary>Whether another connection may wait; those that the machine has not published yet count.</summary>
+    internal bool TryReserve()
     {
-        bool added = _waiting.Writer.TryWrite(stream);
-        if (added)
-            Interlocked.Increment(ref _count);
-        return added;
+        if (_isComplete || _waiting.Reader.Count + Volatile.Read(ref _reserved) >= Options.Backlog)
+            return false;
+        Interlocked.Increment(ref _reserved);
+        Interlocked.Increment(ref _count);
+        return true;
     }
 
-    internal void Complete(Exception? failure) => _waiting.Writer.TryComplete(failure);
+    /// <summary>Gives the host a connection that was reserved; one that comes too late is reset.</summary>
+    internal void Add(VsockStream stream)
+    {
+        Interlocked.Decrement(ref _reserved);
+        if (!_waiting.Writer.TryWrite(stream))
+            stream.Abort();
+    }
+
+    internal void Complete(Exception? failure)
+    {
+        _isComplete = true;
+        _waiting.Writer.TryComplete(failure);
+    }
 }

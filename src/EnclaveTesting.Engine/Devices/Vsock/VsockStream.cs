@@ -48,6 +48,12 @@ public sealed class VsockStream : Stream
     /// <summary>Whether the enclave sends no more, which the program may not have seen yet.</summary>
     internal bool HasEnded => _connection.HasEnded;
 
+    /// <summary>Whether somebody waits for the enclave while a read does; not so where reads go on in the background. Before the first read.</summary>
+    internal bool ReadsAreAwaited
+    {
+        set => _connection.HostEnd.ReadsAreAwaited = value;
+    }
+
     /// <summary>Answers a connection of a port that defers it; nothing elsewhere.</summary>
     internal void Accept() => _connection.Accept();
 
@@ -74,11 +80,11 @@ public sealed class VsockStream : Stream
         ObjectDisposedException.ThrowIf(!_reading.TryEnter("read"), this);
         try
         {
-            ReadResult result = await _connection.Input.ReadAsync(cancellationToken).ConfigureAwait(false);
+            ReadResult result = await _connection.ReadAsync(cancellationToken).ConfigureAwait(false);
             ReadOnlySequence<byte> data = result.Buffer;
             if (data.IsEmpty)
             {
-                _connection.Input.AdvanceTo(data.End);
+                _connection.EndRead(data.End, 0);
                 ObjectDisposedException.ThrowIf(result.IsCanceled, this);
                 return _connection.EndedInOrder ? 0 : throw Lost();
             }
@@ -86,12 +92,12 @@ public sealed class VsockStream : Stream
             data = data.Slice(0, Math.Min(data.Length, buffer.Length));
             data.CopyTo(buffer.Span);
             int count = (int)data.Length;
-            _connection.Input.AdvanceTo(data.End);
-            _connection.Consumed(count);
+            _connection.EndRead(data.End, count);
             return count;
         }
         finally
         {
+            _connection.HostEnd.Resumed(fromRead: true);
             if (_reading.Exit())
                 _connection.CompleteInput();
         }
@@ -119,11 +125,7 @@ public sealed class VsockStream : Stream
             {
                 ReadOnlyMemory<byte> piece = buffer[..Math.Min(buffer.Length, LargestWrite)];
                 buffer = buffer[piece.Length..];
-                _connection.Output.Write(piece.Span);
-                ValueTask<FlushResult> flush = _connection.Output.FlushAsync(cancellationToken);
-                // Before waiting for room: the machine has to be told that there is something to take.
-                _connection.Attend();
-                FlushResult result = await flush.ConfigureAwait(false);
+                FlushResult result = await _connection.WriteAsync(piece.Span, cancellationToken).ConfigureAwait(false);
                 ObjectDisposedException.ThrowIf(result.IsCanceled, this);
                 if (result.IsCompleted)
                     throw Lost();
@@ -131,6 +133,7 @@ public sealed class VsockStream : Stream
         }
         finally
         {
+            _connection.HostEnd.Resumed(fromRead: false);
             if (_writing.Exit())
                 _connection.CompleteOutput();
         }
@@ -175,15 +178,19 @@ public sealed class VsockStream : Stream
             if (_reading.End())
                 _connection.CompleteInput();
             else
-                _connection.Input.CancelPendingRead();
+                _connection.CancelRead();
             if (_writing.End())
                 _connection.CompleteOutput();
             else
-                _connection.Output.CancelPendingFlush();
+                _connection.CancelWrite();
+            _connection.HostEnd.Leave();
         }
 
         base.Dispose(disposing);
     }
+
+    /// <summary>Says whether a script that holds the connection waits on purpose for something else than its bytes.</summary>
+    internal void Park(bool parked) => _connection.HostEnd.Park(parked);
 
     private VsockException Lost() => _connection.Failure is { } failure
         ? failure.Copy()

@@ -11,8 +11,6 @@ internal sealed class ManualClock : MachineClock
 
     public override long Budget(long quantum) => quantum;
 
-    public override void Idle(ManualResetEventSlim signal) => AdvanceTo(NextDeadline);
-
     /// <summary>Moves on, stopping at each deadline on the way.</summary>
     public void Advance(ulong nanoseconds) => AdvanceTo(_now + nanoseconds);
 

@@ -19,7 +19,7 @@ public sealed class SoftwareChipsetTests : IMachineBus, IApicHost, IDisposable
     private readonly SoftwareChipset _chipset;
 
     public SoftwareChipsetTests() => _chipset = new SoftwareChipset(
-        new VirtualMachineConfiguration(_memory, 2, NullLogger.Instance), this, _clock, this, _unimplemented);
+        new VirtualMachineConfiguration(_memory, 2, NullLogger.Instance), this, _clock, TimeProvider.System, this, _unimplemented);
 
     [Fact]
     public void The_legacy_timer_reaches_the_boot_cpu_through_the_8259_pair()

@@ -34,8 +34,11 @@ internal sealed class HostClock : MachineClock
     /// <inheritdoc/>
     public override long Budget(long quantum) => quantum;
 
-    /// <inheritdoc/>
-    public override void Idle(ManualResetEventSlim signal)
+    /// <summary>
+    /// Lets time pass while no CPU has anything to do: until the next deadline, or until the signal comes, or less. The signal
+    /// is left as it is.
+    /// </summary>
+    public void Idle(ManualResetEventSlim signal)
     {
         ulong deadline = NextDeadline;
         if (deadline == Never)

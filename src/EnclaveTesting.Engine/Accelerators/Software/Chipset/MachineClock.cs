@@ -52,12 +52,6 @@ internal abstract class MachineClock
     /// <summary>How many instructions to run before looking at the deadlines again, at most <paramref name="quantum"/>.</summary>
     public abstract long Budget(long quantum);
 
-    /// <summary>
-    /// Lets time pass while no CPU has anything to do: until the next deadline, or until the signal comes, or less. The signal
-    /// is left as it is.
-    /// </summary>
-    public abstract void Idle(ManualResetEventSlim signal);
-
     /// <summary>Saves the time or goes on from a saved one; the timers' deadlines come from their devices.</summary>
     /// <param name="archive">The archive.</param>
     /// <param name="timeOfDay">The time of day that the guest is told.</param>

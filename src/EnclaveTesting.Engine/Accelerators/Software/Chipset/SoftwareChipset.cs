@@ -31,9 +31,10 @@ internal sealed class SoftwareChipset : ICpuPlatform
     /// <param name="configuration">The machine.</param>
     /// <param name="bus">Its devices.</param>
     /// <param name="clock">Its time.</param>
+    /// <param name="timeOfDay">The time of day that its guest is told.</param>
     /// <param name="host">Its CPUs.</param>
     /// <param name="unimplemented">Takes the instructions that the CPUs do not know.</param>
-    public SoftwareChipset(VirtualMachineConfiguration configuration, IMachineBus bus, MachineClock clock, IApicHost host, UnimplementedInstructions unimplemented)
+    public SoftwareChipset(VirtualMachineConfiguration configuration, IMachineBus bus, MachineClock clock, TimeProvider timeOfDay, IApicHost host, UnimplementedInstructions unimplemented)
     {
         int cpus = configuration.CpuCount;
         _bus = bus;
@@ -47,7 +48,7 @@ internal sealed class SoftwareChipset : ICpuPlatform
         _ioApic = new IoApic((byte)cpus, _apicBus);
         _pic = new Pic8259(_apicBus);
         _pit = new Pit8254(clock, DriveTimerLine);
-        _kvmClock = new KvmClock(configuration.Memory, cpus, clock, configuration.TimeProvider);
+        _kvmClock = new KvmClock(configuration.Memory, cpus, clock, timeOfDay);
         _tscAdjust = new ulong[cpus];
     }
 

@@ -3,8 +3,8 @@ using EnclaveTesting.Engine.State;
 namespace EnclaveTesting.Engine.Accelerators.Software.Chipset;
 
 /// <summary>
-/// Time that depends on the guest alone: one nanosecond for each instruction of any CPU, and where all CPUs wait it jumps to
-/// the next deadline. Two runs that get the same from outside see the same times.
+/// Time that depends on the guest alone: one nanosecond for each instruction of any CPU, and what it is told to skip where all CPUs
+/// wait. Two runs that get the same from outside see the same times.
 /// </summary>
 /// <param name="retired">How many instructions all CPUs together have run.</param>
 internal sealed class VirtualClock(Func<long> retired) : MachineClock
@@ -33,19 +33,11 @@ internal sealed class VirtualClock(Func<long> retired) : MachineClock
         return Math.Clamp((long)Math.Min(left, long.MaxValue), SmallestBudget, quantum);
     }
 
-    /// <inheritdoc/>
-    public override void Idle(ManualResetEventSlim signal)
-    {
-        if (NextDeadline == Never)
-        {
-            signal.Wait();
-            return;
-        }
+    /// <summary>The time when the machine last asked for it. From any thread.</summary>
+    public ulong LastSeen => Volatile.Read(ref _last);
 
-        ulong now = Now;
-        if (NextDeadline > now)
-            _skipped += NextDeadline - now;
-    }
+    /// <summary>Lets time pass in which no CPU does anything.</summary>
+    public void Skip(ulong nanoseconds) => _skipped += nanoseconds;
 
     /// <inheritdoc/>
     public override void Exchange(StateArchive archive, TimeProvider timeOfDay)

@@ -1,0 +1,131 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using EnclaveTesting.Engine.Machine;
+using Xunit.Abstractions;
+
+namespace EnclaveTesting.Tests.Lifecycle;
+
+/// <summary>Virtual time: what an enclave does follows from its image, its seed and what its parent says, not from the host's speed.</summary>
+public class DeterminismTests(ITestOutputHelper output)
+{
+    private static readonly int Boots = int.Parse(Environment.GetEnvironmentVariable("ENCLAVE_TEST_BOOTS") ?? "5", CultureInfo.InvariantCulture);
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Boots_with_one_seed_are_the_same_and_with_another_are_not(int cpus)
+    {
+        var runs = new List<Run>();
+        // Three at a time, so that the host's processors are not enough for them and their parents.
+        while (runs.Count < Boots)
+            runs.AddRange(await Task.WhenAll(Enumerable.Range(0, Math.Min(3, Boots - runs.Count)).Select(_ => RunAsync(1, cpus))));
+        Run another = await RunAsync(2, cpus);
+
+        foreach (Run run in runs.Distinct())
+            output.WriteLine($"{runs.Count(same => same == run)} x {run}");
+        output.WriteLine($"seed 2: {another}");
+        runs.Distinct().Should().ContainSingle();
+        another.Console.Should().NotBe(runs[0].Console);
+        another.Packets.Should().NotBe(runs[0].Packets);
+    }
+
+    [Fact]
+    public async Task A_test_that_waits_does_not_wait_for_a_guest_that_sleeps()
+    {
+        await using Enclave enclave = LinuxApp.Server.Build();
+        await enclave.StartAsync();
+        await using EnclaveClient<string, string> client = enclave.Client<string, string>(5001, Codec.Lines);
+
+        // An hour, with a timeout of two minutes.
+        (await client.SendAsync("sleep 3600000")).Should().Be("ok");
+    }
+
+    [Fact]
+    public async Task Where_nobody_waits_time_passes_as_the_hosts_does()
+    {
+        await using Enclave enclave = LinuxApp.Server.Build();
+        await enclave.StartAsync();
+        await using EnclaveClient<string, string> client = enclave.Client<string, string>(5001, Codec.Lines);
+        long before = await MonotonicAsync(client);
+        var watch = Stopwatch.StartNew();
+
+        await Task.Delay(400);
+        long passed = await MonotonicAsync(client) - before;
+
+        // All that may stand still is a test's time to react; all that may come on top are the instructions of two requests.
+        passed.Should().BeInRange(200_000_000, (watch.ElapsedMilliseconds + 100) * 1_000_000);
+    }
+
+    [Fact]
+    public async Task The_parents_delays_are_the_enclaves_time()
+    {
+        await using Enclave enclave = LinuxApp.Server.WithParent(parent => parent.Port(7000).ExpectLine("wait").Delay(TimeSpan.FromHours(1)).ReplyLine("done")).Build();
+        await enclave.StartAsync();
+        await using EnclaveClient<string, string> client = enclave.Client<string, string>(5001, Codec.Lines);
+        long before = await MonotonicAsync(client);
+
+        (await client.SendAsync("ask 7000 wait")).Should().Be("done");
+
+        (await MonotonicAsync(client) - before).Should().BeInRange(3_600_000_000_000, 3_601_000_000_000);
+    }
+
+    [Fact]
+    public async Task A_handler_that_waits_for_the_test_does_not_stop_the_enclave()
+    {
+        TaskCompletionSource begun = new(), release = new();
+        await using Enclave enclave = LinuxApp.Server.WithParent(parent => parent.Port(7000).Handle(async (peer, token) =>
+        {
+            begun.SetResult();
+            await release.Task.WaitAsync(token);
+            await peer.WriteLineAsync("at last", token);
+        })).Build();
+        await enclave.StartAsync();
+        await using EnclaveClient<string, string> asking = enclave.Client<string, string>(5001, Codec.Lines), other = enclave.Client<string, string>(5001, Codec.Lines);
+        Task<string> answer = asking.SendAsync("ask 7000 hello");
+        await begun.Task;
+
+        (await other.SendAsync("sleep 100")).Should().Be("ok", "its time goes on, as the host's does");
+        release.SetResult();
+
+        (await answer).Should().Be("at last");
+    }
+
+    private static async Task<long> MonotonicAsync(EnclaveClient<string, string> client) =>
+        long.Parse((await client.SendAsync("time")).Split(' ')[3], CultureInfo.InvariantCulture);
+
+    private static async Task<Run> RunAsync(ulong seed, int cpus)
+    {
+        await using Enclave enclave = new EnclaveBuilder()
+            .WithImage(LinuxApp.Image("ask", "7001", "hello"))
+            .WithMemory(128)
+            .WithCpus(cpus)
+            .WithTime(MachineTime.Virtual)
+            .WithSeed(seed)
+            .WithCapture()
+            .WithStartupTimeout(TimeSpan.FromMinutes(5))
+            .WithParent(parent => parent.Port(7001).Delay(TimeSpan.FromMilliseconds(1234)).Handle(async (peer, token) =>
+            {
+                // With work of its own, in several steps on whatever threads the pool has.
+                string line = await peer.ReadLineAsync(token) ?? "";
+                byte[] hash = await Task.Run(() => SHA256.HashData(new byte[5_000_000]), token);
+                await peer.WriteAsync(line + " ", token);
+                await Task.Yield();
+                await peer.WriteLineAsync(Convert.ToHexStringLower(hash), token);
+            }))
+            .WaitFor(Wait.ForExit())
+            .Build();
+        await enclave.StartAsync();
+        VmExit exit = await enclave.Exited;
+        exit.Reason.Should().Be(VmExitReason.Reboot, enclave.Console.All.Text);
+        enclave.Console.All.Text.Should().Contain("\nhello ").And.Contain("enclave-app exited with status 0");
+        using var packets = new MemoryStream();
+        enclave.Capture!.Save(packets);
+        return new Run(exit.Instructions!.Value, Hash(Encoding.UTF8.GetBytes(enclave.Console.All.Text)), Hash(packets.ToArray()));
+    }
+
+    private static string Hash(byte[] bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes))[..16];
+
+    private sealed record Run(long Instructions, string Console, string Packets);
+}
