@@ -35,7 +35,7 @@ public sealed class PortForwardTests : IAsyncLifetime
             Console = _console,
         });
         var forward = new PortForward(ParentPort, "127.0.0.1", ((IPEndPoint)_server.LocalEndpoint).Port);
-        _serving = forward.ServeAsync(_machine.Vsock.Listen(ParentPort, new VsockListenOptions { DeferAccept = true }), _problems.Add, _stop.Token);
+        _serving = forward.ServeAsync(_machine.Vsock, _machine.Vsock.Listen(ParentPort, new VsockListenOptions { DeferAccept = true }), _problems.Add, _stop.Token);
         _machine.Start();
         await _console.TextSeen.WaitAsync(Patience);
     }

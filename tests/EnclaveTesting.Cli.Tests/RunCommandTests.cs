@@ -59,6 +59,36 @@ public sealed class RunCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task A_recorded_run_runs_again()
+    {
+        string image = Guest.Write(_directory, "hello"), file = _directory["hello.recording"];
+
+        var recorded = await CommandRun.OfAsync("run", image, "--cmdline", "hello.exit_after_ready", "--record", file, "--json");
+        var again = await CommandRun.OfAsync("run", image, "--replay", file, "--json");
+
+        recorded.ExitCode.Should().Be(ExitCode.Ok, recorded.Error);
+        again.ExitCode.Should().Be(ExitCode.Ok, again.Error);
+        Report(again).GetProperty("instructions").GetInt64().Should().Be(Report(recorded).GetProperty("instructions").GetInt64());
+        again.Output[..again.Output.LastIndexOf('{')].Should().Be(recorded.Output[..recorded.Output.LastIndexOf('{')]);
+    }
+
+    [Fact]
+    public async Task What_cannot_be_replayed_is_said()
+    {
+        string image = Guest.Write(_directory, "hello");
+
+        var missing = await CommandRun.OfAsync("run", image, "--replay", _directory["missing"]);
+        var other = await CommandRun.OfAsync("run", image, "--replay", image);
+        var both = await CommandRun.OfAsync("run", image, "--replay", image, "--memory", "64");
+
+        missing.ExitCode.Should().Be(ExitCode.Environment, missing.Error);
+        other.ExitCode.Should().Be(ExitCode.Environment, other.Error);
+        other.Error.Should().Contain("not a valid recording at offset 0");
+        both.ExitCode.Should().Be(ExitCode.Usage, both.Error);
+        both.Error.Should().Contain("--memory");
+    }
+
+    [Fact]
     public async Task Runs_until_a_text()
     {
         var run = await RunAsync("hello", "--until", "lines: listening on port 5001", "--json");
