@@ -1,6 +1,4 @@
-using EnclaveTesting.Engine.Eif;
 using EnclaveTesting.Engine.Machine;
-using EnclaveTesting.Engine.Machine.Recording;
 
 namespace EnclaveTesting.Docs.Tests;
 
@@ -31,7 +29,7 @@ public class DeterminismPageTests
 
     #region record
     [EnclaveFact]
-    public async Task A_run_can_be_run_again()
+    public async Task A_run_is_recorded()
     {
         await using Enclave enclave = new EnclaveBuilder()
             .WithImage("hello.eif")
@@ -41,15 +39,9 @@ public class DeterminismPageTests
             .Build();
         await enclave.StartAsync();
         await enclave.Client<string, string>(5001, Codec.Lines).SendAsync("ping");
-        VmExit exit = await enclave.StopAsync();
-        enclave.SaveRecording("hello.recording");
+        await enclave.StopAsync();
 
-        using EifImage image = EifImage.Open("hello.eif");
-        using MachineRecording recording = MachineRecording.Open("hello.recording");
-        await using MicroVm machine = MicroVm.Replay(image, recording);
-        machine.Start();
-
-        (await machine.Exited).Instructions.Should().Be(exit.Instructions);
+        enclave.SaveRecording("hello.recording");                           // to be kept although the test passes
     }
     #endregion
 }
