@@ -169,7 +169,7 @@ public sealed class InstructionPageTests
     {
         using GuestMemory memory = GuestMemory.Allocate(GuestMemory.MinimumSize);
         var nobody = new Nobody();
-        var chipset = new SoftwareChipset(new VirtualMachineConfiguration(memory, 1, NullLogger.Instance), nobody, new Chipset.ManualClock(), nobody, new UnimplementedInstructions());
+        var chipset = new SoftwareChipset(new VirtualMachineConfiguration(memory, 1, NullLogger.Instance), nobody, new Chipset.ManualClock(), TimeProvider.System, nobody, new UnimplementedInstructions());
         using var cpu = new SoftwareCpu(0, memory, chipset);
         chipset.TryWriteMsr(0, 0x1B, 0xFEE0_0D00).Should().BeTrue("x2APIC mode can be turned on");
         var readable = new List<uint>();
