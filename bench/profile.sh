@@ -8,16 +8,17 @@ cd "$(dirname "$0")/EnclaveTesting.Benchmarks"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-dotnet build -c Release -v quiet --nologo
+dotnet build -c Release -v quiet --nologo > "$work/build"
 # Without write-xor-execute, compiled code stands in memory that perf can name.
 DOTNET_PerfMapEnabled=1 DOTNET_EnableWriteXorExecute=0 perf record -q -o "$work/data" -e cpu-clock -F 999 -- \
     dotnet bin/Release/net10.0/EnclaveTesting.Benchmarks.dll series "${2:-10}" "$image" "${3:-false}" > "$work/times"
 echo "ms of wall clock and of CPU for each boot:"
 cat "$work/times"
-perf report -i "$work/data" --stdio --sort dso,sym 2> "$work/errors" | awk '
-    function add(kind) { share[kind] += $1 }
+perf report -i "$work/data" --stdio -n --sort dso,sym 2> "$work/errors" | awk '
+    function add(kind) { samples[kind] += $2; all += $2 }
     /^ *[0-9.]+%/ {
-        if (/Software\.Cpu\.Translation/) add("translation to IL")
+        if (/dynamicClass/) add("translated code")
+        else if (/Software\.Cpu\.Translation/) add("translation to IL")
         else if (/Integer\.Moves::/) add("op: move")
         else if (/Integer\.Alu::/) add("op: arithmetic and logic")
         else if (/Integer\.(Branches|BlockEnds)::/) add("op: jump, call, return")
@@ -33,6 +34,7 @@ perf report -i "$work/data" --stdio --sort dso,sym 2> "$work/errors" | awk '
         else if (/Software\.Chipset|Engine\.Devices|Engine\.Machine|Accelerators\.Software/) add("chipset and devices")
         else if (/Engine\.(Boot|Eif|Images|Memory)|ZstdSharp|SpanHelpers|libcrypto|libSystem\.(IO|Security)|IO\.Hashing/) add("loading the image")
         else if (/\[k\]/) add("host kernel")
-        else add("runtime and compiler of .NET, the rest")
+        else if (/libclrjit|libcoreclr/) add("runtime and compiler of .NET")
+        else add("the rest")
     }
-    END { for (kind in share) printf "%5.1f %%  %s\n", share[kind], kind }' | sort -rn
+    END { for (kind in samples) printf "%5.1f %%  %s\n", 100 * samples[kind] / all, kind }' | sort -rn

@@ -15,6 +15,28 @@ internal static partial class Mips
     public static Task<IReadOnlyDictionary<string, double>> CountAsync(LinuxImage image, int divisor = 1) =>
         TimeAsync(line => SoftwareBoot.RunAsync(image, End, line, options => Divide(divisor)(options) with { Time = MachineTime.Virtual }));
 
+    /// <summary>Prints how fast the software CPU does each kind of work.</summary>
+    public static async Task<int> PrintAsync(int runs)
+    {
+        DirectoryInfo directory = Directory.CreateTempSubdirectory("enclave-mips-");
+        try
+        {
+            LinuxImage image = LinuxImages.Mips(directory.FullName);
+            IReadOnlyDictionary<string, double> counts = await CountAsync(image);
+            Dictionary<string, Sample> samples = Samples(counts);
+            for (int i = 0; i < runs; i++)
+                Add(samples, counts, await TimeAsync(line => SoftwareBoot.RunAsync(image, End, line)));
+            Console.WriteLine($"guest/bench/mips, {runs} runs: million instructions a second by kind of work, median (lowest to highest)");
+            foreach ((string kind, double count) in counts)
+                Console.WriteLine($"  {kind,-10} {count,14:N0}  {samples[kind]}");
+            return 0;
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
     /// <summary>What the kernel is to hand to the program.</summary>
     public static string Argument(int divisor) => string.Create(CultureInfo.InvariantCulture, $"-- {divisor}");
 
