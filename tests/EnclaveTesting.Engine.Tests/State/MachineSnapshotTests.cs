@@ -23,6 +23,8 @@ public class MachineSnapshotTests
     {
         var options = new MicroVmOptions { Accelerator = accelerator };
         await using BareMetalGuest original = await BareMetalGuest.StartHelloAsync(options);
+        // The last that it prints by itself.
+        await original.WaitForConsoleAsync("ready: told parent");
         using MachineSnapshot snapshot = await original.Machine.CaptureAsync(shared);
         await using BareMetalGuest one = BareMetalGuest.Restore(snapshot, options);
         await using BareMetalGuest other = BareMetalGuest.Restore(snapshot, options);
