@@ -86,6 +86,19 @@ internal sealed unsafe partial class RegionCompiler
         }
     }
 
+    /// <summary>Whether a translation gains: where most instructions are calls of handlers the interpreter has been measured to be faster.</summary>
+    public static bool IsWorthwhile(RegionSource source)
+    {
+        int handlers = 0, all = 0;
+        foreach (SourceBlock block in source.Blocks)
+        {
+            handlers += Classify(block, source.Mode).Micro.Count(micro => micro.Operation == Operation.Handler);
+            all += block.Ops.Length;
+        }
+
+        return 3 * handlers < all;
+    }
+
     private static FieldInfo Field(string name) => typeof(SoftwareCpu).GetField(name, AnyInstance) ?? throw new MissingFieldException(nameof(SoftwareCpu), name);
 
     private static MethodInfo CpuMethod(string name) => typeof(SoftwareCpu).GetMethod(name, AnyInstance) ?? throw new MissingMethodException(nameof(SoftwareCpu), name);

@@ -128,7 +128,8 @@ internal sealed class TranslationCache
         {
             if (request.Owner.IsClosed)
                 continue;
-            request.Result = Translate(request.Source);
+            if (RegionCompiler.IsWorthwhile(request.Source))
+                request.Result = Translate(request.Source);
             request.Owner.Complete(request);
         }
     }
