@@ -42,6 +42,12 @@ internal sealed unsafe class GuestMemory : IDisposable
     /// <summary>The RAM regions in address order: one, or two when the memory reaches past the device hole.</summary>
     public IReadOnlyList<MemoryRegion> Regions { get; }
 
+    /// <summary>
+    /// Told the offset in the host mapping and the length of what a device has written, for an accelerator that keeps decoded code;
+    /// on the writer's thread.
+    /// </summary>
+    public Action<ulong, ulong>? WrittenByDevice { get; set; }
+
     /// <summary>The host mapping's first byte; for accelerators only. Valid until disposal.</summary>
     public byte* HostBase => _base;
 
@@ -183,6 +189,23 @@ internal sealed unsafe class GuestMemory : IDisposable
             return false;
         Unsafe.WriteUnaligned(_base + offset, value);
         return true;
+    }
+
+    /// <summary>Writes a little-endian value for a device; false, and nothing written, when it is not all RAM.</summary>
+    public bool TryWriteByDevice<T>(GuestAddress address, T value)
+        where T : unmanaged
+    {
+        if (!TryWrite(address, value))
+            return false;
+        NoteWrittenByDevice(address, (ulong)sizeof(T));
+        return true;
+    }
+
+    /// <summary>Says that a device has written into a view.</summary>
+    public void NoteWrittenByDevice(GuestAddress address, ulong length)
+    {
+        if (WrittenByDevice is { } told && TryTranslate(address.Value, length, out ulong offset))
+            told(offset, length);
     }
 
     /// <summary>Copies bytes into RAM.</summary>

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Accelerators.Software;
 using EnclaveTesting.Engine.Boot;
+using EnclaveTesting.Engine.Devices.Virtio;
 using EnclaveTesting.Engine.Machine;
 using EnclaveTesting.Engine.Memory;
 using Iced.Intel;
@@ -40,6 +41,15 @@ internal sealed class SoftwareMachineBed : IMachineBus, IDisposable
 
     /// <summary>Called for the host's work, on the machine's thread.</summary>
     public Action? OnHostWork { get; set; }
+
+    /// <summary>Writes to RAM as a virtio device does, on the machine's thread.</summary>
+    public void WriteByDevice(ulong address, ReadOnlySpan<byte> bytes)
+    {
+        var chain = new DescriptorChain(_memory, 1);
+        chain.Begin(0);
+        chain.Append(new GuestAddress(address), (uint)bytes.Length, writable: true).Should().BeNull();
+        chain.Write(0, bytes).Should().Be(bytes.Length);
+    }
 
     public void Put(ulong address, int bitness, Action<Assembler> program)
     {

@@ -67,6 +67,39 @@ public class SoftwareVirtualMachineTests
     }
 
     [Fact]
+    public async Task Code_that_a_device_writes_runs_at_once()
+    {
+        const ulong function = 0x3000;
+        using var bed = new SoftwareMachineBed(c =>
+        {
+            Label again = c.CreateLabel();
+            c.Label(ref again);
+            c.call(function);
+            c.@out((byte)SoftwareMachineBed.Port, eax);
+            c.jmp(again);
+        });
+        bed.Put(function, 32, c =>
+        {
+            c.mov(eax, 1);
+            c.ret();
+        });
+        // By the third turn the blocks follow each other without being looked up.
+        bed.OnWrite = value =>
+        {
+            if (bed.Written.Count == 3)
+                bed.WriteByDevice(function + 1, [9]);
+            if (bed.Written.Count == 5)
+                bed.Ended(new VmExit(VmExitReason.Reboot, "enough"));
+        };
+        bed.Start();
+
+        await bed.EndAsync();
+        bed.Machine.Join();
+
+        bed.Written.Should().Equal(1, 1, 1, 9, 9);
+    }
+
+    [Fact]
     public async Task A_stop_from_inside_a_device_stops_before_the_next_block()
     {
         using var bed = new SoftwareMachineBed(c =>

@@ -71,6 +71,8 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
             _cpus[i] = new VirtualCpu(new SoftwareCpu(i, configuration.Memory, _chipset, i == 0 ? null : _cpus[0].Cpu, configuration.CpuTemplate, configuration.Translation));
         }
 
+        // Devices write on the machine's thread.
+        configuration.Memory.WrittenByDevice = _cpus[0].Cpu.Code.WrittenRange;
         SeedRandom(_seed ?? RandomSeed());
         _thread = new Thread(Loop) { IsBackground = true, Name = "enclave machine" };
     }

@@ -87,9 +87,15 @@ internal sealed class DescriptorChain(GuestMemory memory, int capacity)
             int count = (int)Math.Min(length - offset, (uint)(host.Length - done));
             Span<byte> guest = memory.GetSpan(address + offset, count);
             if (write)
+            {
                 host.Slice(done, count).CopyTo(guest);
+                memory.NoteWrittenByDevice(address + offset, (ulong)count);
+            }
             else
+            {
                 guest.CopyTo(host[done..]);
+            }
+
             done += count;
             offset = 0;
         }

@@ -62,7 +62,7 @@ internal sealed class Virtqueue(GuestMemory memory, ushort maximumSize, Action<s
             return true;
         if (!UsesEventIndex)
             return false;
-        memory.TryWrite(State.UsedRing + (RingHeader + ((ulong)UsedElementSize * State.Size)), State.NextAvailable);
+        memory.TryWriteByDevice(State.UsedRing + (RingHeader + ((ulong)UsedElementSize * State.Size)), State.NextAvailable);
         // The driver may have added a chain before it saw the index: look once more, after the store is visible.
         Interlocked.MemoryBarrier();
         return AvailableIndex() != State.NextAvailable;
@@ -88,11 +88,11 @@ internal sealed class Virtqueue(GuestMemory memory, ushort maximumSize, Action<s
     public void Push(ushort head, uint written)
     {
         GuestAddress element = State.UsedRing + (RingHeader + ((ulong)UsedElementSize * (uint)(State.NextUsed & (State.Size - 1))));
-        memory.TryWrite(element, head | ((ulong)written << 32));
+        memory.TryWriteByDevice(element, head | ((ulong)written << 32));
         State.NextUsed++;
         // The element must be there before the index says so.
         Volatile.WriteBarrier();
-        memory.TryWrite(State.UsedRing + 2, State.NextUsed);
+        memory.TryWriteByDevice(State.UsedRing + 2, State.NextUsed);
     }
 
     /// <summary>Whether the driver wants an interrupt for what was given back since the last call.</summary>

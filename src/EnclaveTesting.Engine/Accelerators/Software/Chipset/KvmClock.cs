@@ -80,8 +80,8 @@ internal sealed class KvmClock
             return;
         // An odd version while the structure is written: a CPU that reads it meanwhile reads again.
         uint version = (info.Version + 2) & ~1u;
-        _memory.TryWrite(address, version - 1);
-        _memory.TryWrite(address, new SystemTimeInfo
+        _memory.TryWriteByDevice(address, version - 1);
+        _memory.TryWriteByDevice(address, new SystemTimeInfo
         {
             Version = version - 1,
             TscTimestamp = tscOffset,
@@ -89,7 +89,7 @@ internal sealed class KvmClock
             TscShift = TimesTwo,
             Flags = flags,
         });
-        _memory.TryWrite(address, version);
+        _memory.TryWriteByDevice(address, version);
     }
 
     private void WriteWallClock(ulong value)
@@ -101,7 +101,7 @@ internal sealed class KvmClock
         DateTime start = _wallTime.GetUtcNow().UtcDateTime.AddTicks(-(long)(_clock.Now / 100));
         long ticks = (start - DateTime.UnixEpoch).Ticks;
         uint version = (info.Version + 2) & ~1u;
-        _memory.TryWrite(address, new WallClockInfo
+        _memory.TryWriteByDevice(address, new WallClockInfo
         {
             Version = version,
             Seconds = (uint)(ticks / TimeSpan.TicksPerSecond),

@@ -151,13 +151,12 @@ internal sealed unsafe class CodeCache : IDisposable
     /// <summary>Somebody has written to RAM anywhere.</summary>
     public void WrittenRange(ulong ram, ulong length)
     {
-        if (length == 0)
-            return;
-        ulong last = Math.Min((ram + length - 1) >> PageShift, _pageCount - 1);
-        for (ulong page = ram >> PageShift; page <= last; page++)
+        ulong end = Math.Min(ram + length, _pageCount << PageShift);
+        while (ram < end)
         {
-            if (_masks[page] != 0)
-                KillPage(page);
+            ulong piece = Math.Min(MemoryLayout.PageSize - (ram & (MemoryLayout.PageSize - 1)), end - ram);
+            Written(ram, (uint)piece);
+            ram += piece;
         }
     }
 
