@@ -22,10 +22,10 @@ public sealed class RunCommandTests : IDisposable
 
         run.ExitCode.Should().Be(ExitCode.Ok, run.Error);
         run.Output.Should().StartWith("hello: enclave guest starting\r\n");
-        run.Error.Should().MatchRegex($"enclave: {Guest.Accelerator} because it was asked for; 8 MiB, 1 vCPU, CID 16").And.MatchRegex("enclave: heartbeat after [0-9]+ ms");
+        run.Error.Should().MatchRegex($"enclave: {Guest.Accelerator} because it was asked for(, although .+)?; 8 MiB, 1 vCPU, CID 16").And.MatchRegex("enclave: heartbeat after [0-9]+ ms");
         var report = Report(run);
         report.GetProperty("accelerator").GetString().Should().Be(Guest.Accelerator);
-        report.GetProperty("acceleratorReason").GetString().Should().Be("it was asked for");
+        report.GetProperty("acceleratorReason").GetString().Should().StartWith("it was asked for");
         report.GetProperty("outcome").GetString().Should().Be("reached");
         report.GetProperty("exitReason").GetString().Should().Be("stopped");
         report.GetProperty("exitCode").GetInt32().Should().Be(0);

@@ -13,6 +13,8 @@ public class EnclaveFactTests
     {
         await using var fixture = new HelloFixture();
         await fixture.InitializeAsync();
+        // The parent knows of the heartbeat before the enclave says so.
+        await fixture.Console.WaitForLineAsync("heartbeat: sent");
 
         TestFailed failed = (await RunAsync(nameof(Sample.Fails), fixture)).OfType<TestFailed>().Should().ContainSingle().Which;
 
