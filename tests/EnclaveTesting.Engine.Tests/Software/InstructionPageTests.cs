@@ -34,7 +34,7 @@ public sealed class InstructionPageTests
         ("3DNow!, SSE4A, XOP, FMA4, TBM, LWP and other instructions of single makers", "never on Intel's processors, which this one is like"),
         ("Virtual-8086 mode, hardware task switches, call gates", "64-bit kernels have no use for them; a gate to them raises #GP"),
         ("SMM, performance counters, last branch records", "RSM is undefined, RDPMC raises #GP"),
-        ("Breakpoints by debug registers", "DR0 to DR7 keep what is written, but nothing hits; single-stepping by RFLAGS.TF works"),
+        ("Branch steps (BTF), bus-lock and RTM debugging", "breakpoints by DR0 to DR3 and DR7 and steps by RFLAGS.TF work; what the delivery of an interrupt stores hits nothing, and loads of SS hold no trap off"),
     ];
 
     private static readonly Dictionary<uint, string> MsrNames = new()

@@ -45,7 +45,7 @@ internal sealed unsafe class BlockDecoder
         var available = (int)(MemoryLayout.PageSize - (ram & pageOffset));
         _reader.Set(code, available);
         decoder.IP = rip;
-        int limit = (mode & CpuMode.SingleStep) != 0 ? 1 : MaximumInstructions;
+        int limit = (mode & CpuMode.Stepped) != 0 ? 1 : MaximumInstructions;
         ulong secondPage = ulong.MaxValue;
         int count = 0, bytes = 0;
         bool ended = false, lastOne = false, shadow = false;

@@ -33,6 +33,12 @@ internal enum CpuMode : uint
     /// <summary>CR0.MP: WAIT honours TS.</summary>
     MonitorCoprocessor = 1 << 9,
 
-    /// <summary>One instruction per block.</summary>
+    /// <summary>RFLAGS.TF, or the shadow of STI.</summary>
     SingleStep = 1 << 10,
+
+    /// <summary>DR7 enables a breakpoint.</summary>
+    Breakpoints = 1 << 11,
+
+    /// <summary>One instruction per block, and something to do behind it.</summary>
+    Stepped = SingleStep | Breakpoints,
 }

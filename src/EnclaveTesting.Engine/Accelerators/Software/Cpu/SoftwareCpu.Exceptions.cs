@@ -63,9 +63,10 @@ internal sealed unsafe partial class SoftwareCpu
     internal bool SoftwareInterrupt(Op* op, int vector)
     {
         ulong next = Wrap(State->Rip + op->Offset + op->Length);
+        bool stepped = (_mode & CpuMode.SingleStep) != 0;
         if (!TryEnterGate(vector, false, 0, next, software: true, resume: false))
             return false;
-        _suppressStep = true;
+        _suppressStep = stepped;
         return EndJump();
     }
 
@@ -79,27 +80,36 @@ internal sealed unsafe partial class SoftwareCpu
     /// <summary>Delivers an interrupt from outside.</summary>
     private void Interrupt(int vector) => Deliver(vector, false, 0, resume: false);
 
-    /// <summary>The trap after an instruction that began with RFLAGS.TF; or the end of the shadow of STI.</summary>
-    private void EndStep()
+    /// <summary>
+    /// Behind an instruction that was executed alone: the trap if it began with RFLAGS.TF or hit breakpoints; the end of the shadow of STI.
+    /// </summary>
+    /// <param name="mode">The mode in which the instruction began.</param>
+    /// <param name="unfinished">It is a repeated string instruction that has elements left.</param>
+    private void EndStep(CpuMode mode, bool unfinished)
     {
         CpuState* state = State;
-        if (state->InterruptShadow != 0)
+        ulong causes = _hits;
+        _hits = 0;
+        if (unfinished && (mode & CpuMode.Breakpoints) != 0)
+            state->OtherFlags |= CpuState.Rf;
+        if ((mode & CpuMode.SingleStep) != 0)
         {
-            state->InterruptShadow = 0;
-            UpdateMode();
-            LookForInterrupts();
-            return;
-        }
+            if (state->InterruptShadow != 0)
+            {
+                state->InterruptShadow = 0;
+                UpdateMode();
+                LookForInterrupts();
+            }
+            else if (!_suppressStep)
+            {
+                causes |= Dr6Step;
+            }
 
-        if (_suppressStep)
-        {
             _suppressStep = false;
-            return;
         }
 
-        state->Halted = 0;
-        state->Dr[6] |= Dr6Step;
-        Deliver(ExceptionVector.Debug, false, 0, resume: false);
+        if (causes != 0)
+            DeliverDebug(causes);
     }
 
     private void Deliver(int vector, bool hasError, uint error, bool resume)
@@ -111,7 +121,15 @@ internal sealed unsafe partial class SoftwareCpu
             _link = null;
             if (TryEnterGate(vector, hasError, error, state->Rip, software: false, resume))
             {
-                state->InterruptShadow = 0;
+                if (state->InterruptShadow != 0)
+                {
+                    state->InterruptShadow = 0;
+                    UpdateMode();
+                }
+
+                // The handler may look at the debug registers.
+                if (vector == ExceptionVector.Debug)
+                    state->Dr[7] &= ~Dr7GeneralDetect;
                 return;
             }
 
@@ -175,7 +193,7 @@ internal sealed unsafe partial class SoftwareCpu
         state->Gpr[4] = sp;
         SetRealSegment(CpuState.Cs, (ushort)(target >> 16));
         state->Rip = (ushort)target;
-        state->OtherFlags &= ~(CpuState.If | CpuState.Tf | CpuState.Ac);
+        state->OtherFlags &= ~(CpuState.If | CpuState.Tf | CpuState.Ac | CpuState.Rf);
         UpdateMode();
         return true;
     }

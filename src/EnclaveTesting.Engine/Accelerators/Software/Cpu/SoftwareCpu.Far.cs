@@ -111,6 +111,7 @@ internal sealed unsafe partial class SoftwareCpu
             SetRealSegment(CpuState.Cs, selector);
             state->Rip = (ushort)rip;
             ReturnFlags(flags, size, 0);
+            ReturnResumeFlag(flags, size);
             UpdateMode();
             LookForInterrupts();
             return EndJump();
@@ -136,6 +137,7 @@ internal sealed unsafe partial class SoftwareCpu
         }
 
         ReturnFlags(flags, size, state->Cpl);
+        ReturnResumeFlag(flags, size);
         MarkAccessed(code);
         SetSegment(CpuState.Cs, selector, code);
         state->Rip = rip;
@@ -158,6 +160,13 @@ internal sealed unsafe partial class SoftwareCpu
             mask |= CpuState.If;
         state->OtherFlags = (state->OtherFlags & ~mask) | (flags & mask);
         state->SetArithmeticFlags(flags);
+    }
+
+    /// <summary>IRET alone may set RF. It lasts one instruction, and says something only where breakpoints are enabled.</summary>
+    private void ReturnResumeFlag(ulong flags, int size)
+    {
+        if (size != 2 && (_mode & CpuMode.Breakpoints) != 0)
+            State->OtherFlags |= flags & CpuState.Rf;
     }
 
     private bool TryReadFarTarget(ushort selector, ulong offset, out Descriptor code)

@@ -256,12 +256,18 @@ internal sealed unsafe partial class SoftwareCpu
         onFirst = (int)Math.Min(PageSize - (linear & PageOffset), (uint)size);
         if (!TryTranslate(linear, access, out first))
             return false;
-        if (onFirst == size)
-            return true;
-        ulong next = (linear & PageMask) + PageSize;
-        if ((State->Efer & EferBits.LongModeActive) == 0)
-            next = (uint)next;
-        return TryTranslate(next, access, out second);
+        if (onFirst < size)
+        {
+            ulong next = (linear & PageMask) + PageSize;
+            if ((State->Efer & EferBits.LongModeActive) == 0)
+                next = (uint)next;
+            if (!TryTranslate(next, access, out second))
+                return false;
+        }
+
+        if ((_mode & CpuMode.Breakpoints) != 0)
+            WatchMemory(linear, size, access);
+        return true;
     }
 
     private void ReadPhysical(ulong address, byte* target, int size)

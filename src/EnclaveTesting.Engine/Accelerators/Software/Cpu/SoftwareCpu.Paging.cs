@@ -96,6 +96,8 @@ internal sealed unsafe partial class SoftwareCpu
             slow = TlbEntry.Slow;
         }
 
+        if ((_mode & CpuMode.Breakpoints) != 0 && IsWatchedByBreakpoint(page))
+            slow = TlbEntry.Slow;
         if (!translation.Global)
             NoteLocal(entry);
         entry->ReadTag = page | slow;

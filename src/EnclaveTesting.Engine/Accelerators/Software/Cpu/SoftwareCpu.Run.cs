@@ -74,7 +74,7 @@ internal sealed unsafe partial class SoftwareCpu
             }
 
             Link* link = _link;
-            if (link == Link.Indirect && (block->Mode & (uint)CpuMode.SingleStep) == 0)
+            if (link == Link.Indirect && (block->Mode & (uint)CpuMode.Stepped) == 0)
             {
                 JumpEntry* jump = Jump(state->Rip);
                 block = jump->Rip == state->Rip && jump->Generation == _generation && jump->Mode == _mode ? jump->Block : null;
@@ -259,9 +259,9 @@ internal sealed unsafe partial class SoftwareCpu
     [MethodImpl(MethodImplOptions.NoInlining)]
     private Block* Follow(Block* source, Link* link)
     {
-        if ((source->Mode & (uint)CpuMode.SingleStep) != 0)
+        if ((source->Mode & (uint)CpuMode.Stepped) != 0)
         {
-            EndStep();
+            EndStep((CpuMode)source->Mode, unfinished: false);
             return null;
         }
 
@@ -285,8 +285,8 @@ internal sealed unsafe partial class SoftwareCpu
     private Block* Leave(Block* block, int index)
     {
         CpuState* state = State;
-        bool faulted = _pendingVector >= 0;
-        if (faulted || _restart)
+        bool faulted = _pendingVector >= 0, restart = _restart;
+        if (faulted || restart)
             state->Retired -= Math.Max(block->Instructions - index, 0);
         _restart = false;
         if (faulted)
@@ -296,13 +296,13 @@ internal sealed unsafe partial class SoftwareCpu
             return null;
         }
 
-        if ((block->Mode & (uint)CpuMode.SingleStep) != 0)
+        if ((block->Mode & (uint)CpuMode.Stepped) != 0)
         {
-            EndStep();
+            EndStep((CpuMode)block->Mode, unfinished: restart && index == 0);
             return null;
         }
 
-        if (state->Halted != 0 || state->ShutDown != 0)
+        if (state->Halted != 0 || state->ShutDown != 0 || (_mode & CpuMode.Breakpoints) != 0)
             return null;
         JumpEntry* jump = Jump(state->Rip);
         return jump->Rip == state->Rip && jump->Generation == _generation && jump->Mode == _mode ? jump->Block : null;
@@ -311,10 +311,12 @@ internal sealed unsafe partial class SoftwareCpu
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private JumpEntry* Jump(ulong rip) => _jumps + ((rip ^ (rip >> 12)) & (JumpEntries - 1));
 
-    /// <summary>The block at RIP; null if fetching it faulted (and the fault was delivered).</summary>
+    /// <summary>The block at RIP; null if fetching it faulted, or a breakpoint is there (and the fault was delivered).</summary>
     private Block* Lookup()
     {
         CpuState* state = State;
+        if ((_mode & CpuMode.Breakpoints) != 0 && StopsBefore())
+            return null;
         ulong rip = state->Rip;
         JumpEntry* jump = Jump(rip);
         if (jump->Rip == rip && jump->Generation == _generation && jump->Mode == _mode)
@@ -390,7 +392,7 @@ internal sealed unsafe partial class SoftwareCpu
         return true;
     }
 
-    /// <summary>Finds out again what decoding depends on; after any change of CR0, CR4, EFER, XCR0, CS, SS, CPL or TF.</summary>
+    /// <summary>Finds out again what decoding depends on; after any change of CR0, CR4, EFER, XCR0, DR7, CS, SS, CPL or TF.</summary>
     internal void UpdateMode()
     {
         CpuState* state = State;
@@ -415,6 +417,8 @@ internal sealed unsafe partial class SoftwareCpu
             mode |= CpuMode.NoAvx;
         if ((state->OtherFlags & CpuState.Tf) != 0 || state->InterruptShadow != 0)
             mode |= CpuMode.SingleStep;
+        if ((state->Dr[7] & Dr7Enables) != 0)
+            mode |= CpuMode.Breakpoints;
         _mode = mode;
         SelectTlb();
     }

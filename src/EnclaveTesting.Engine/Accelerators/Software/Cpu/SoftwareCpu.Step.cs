@@ -38,9 +38,9 @@ internal sealed unsafe partial class SoftwareCpu
             {
                 state->InterruptShadow = 0;
             }
-            else if (traced && !_restart && state->InterruptShadow == 0)
+            else if (!_restart && state->InterruptShadow == 0)
             {
-                EndStep();
+                EndStep(traced ? CpuMode.SingleStep : 0, unfinished: false);
             }
         }
 
@@ -81,6 +81,7 @@ internal sealed unsafe partial class SoftwareCpu
         bool done = TryLoad(linear, out value);
         Tlb = saved;
         _pendingVector = -1;
+        _hits = 0;
         return done;
     }
 

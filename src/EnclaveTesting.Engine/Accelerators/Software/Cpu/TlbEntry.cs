@@ -9,7 +9,7 @@ internal struct TlbEntry
     /// <summary>In the low bits of a tag: never hits.</summary>
     public const ulong Invalid = 1;
 
-    /// <summary>In the low bits of a tag: allowed, but not plain RAM (devices, pages with watched code).</summary>
+    /// <summary>In the low bits of a tag: allowed, but not plain RAM (devices, pages with watched code or data breakpoints).</summary>
     public const ulong Slow = 2;
 
     /// <summary>In <see cref="Physical"/>: survives a load of CR3.</summary>

@@ -32,6 +32,7 @@ internal static unsafe class PortOps
     {
         if (!cpu.CheckPort(port, sizeof(T)))
             return false;
+        cpu.WatchPorts(port, sizeof(T));
         Width.Set(cpu.State, Accumulator, Width.Truncate<T>(cpu.Platform.ReadPort(port, sizeof(T))));
         return true;
     }
@@ -41,6 +42,7 @@ internal static unsafe class PortOps
     {
         if (!cpu.CheckPort(port, sizeof(T)))
             return false;
+        cpu.WatchPorts(port, sizeof(T));
         cpu.Platform.WritePort(port, sizeof(T), (uint)Width.ZeroExtend(Width.Get<T>(cpu.State, Accumulator)));
         return true;
     }
@@ -79,6 +81,7 @@ internal static unsafe class PortOps
         // The store must not fault once the port has been read.
         if (!cpu.TryLoadForStore(linear, out T _))
             return false;
+        cpu.WatchPorts((ushort)state->Gpr[Data], sizeof(T));
         T value = Width.Truncate<T>(cpu.Platform.ReadPort((ushort)state->Gpr[Data], sizeof(T)));
         if (!cpu.TryStore(linear, value))
             return false;
@@ -92,6 +95,7 @@ internal static unsafe class PortOps
         CpuState* state = cpu.State;
         if (!cpu.TryLoad(cpu.SourceAddress(op, state->Gpr[Source], sizeof(T)), out T value))
             return false;
+        cpu.WatchPorts((ushort)state->Gpr[Data], sizeof(T));
         cpu.Platform.WritePort((ushort)state->Gpr[Data], sizeof(T), (uint)Width.ZeroExtend(value));
         StringOps.Step(cpu, op, Source, StringOps.Stride<T>(state));
         return true;

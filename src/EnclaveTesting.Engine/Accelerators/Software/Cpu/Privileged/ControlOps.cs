@@ -18,8 +18,8 @@ internal static unsafe class ControlOps
         table.AddLast(Code.Mov_cr_r64, &WriteControl);
         table.Add(Code.Mov_r32_dr, &ReadDebug);
         table.Add(Code.Mov_r64_dr, &ReadDebug);
-        table.Add(Code.Mov_dr_r32, &WriteDebug);
-        table.Add(Code.Mov_dr_r64, &WriteDebug);
+        table.AddLast(Code.Mov_dr_r32, &WriteDebug);
+        table.AddLast(Code.Mov_dr_r64, &WriteDebug);
         table.AddLast(Code.Clts, &ClearTaskSwitched);
         table.AddLast(Code.Lmsw_rm16, &LoadStatus);
         table.AddLast(Code.Lmsw_r32m16, &LoadStatus);
@@ -93,36 +93,28 @@ internal static unsafe class ControlOps
 
     private static bool ReadDebug(SoftwareCpu cpu, Op* op)
     {
-        if (!cpu.CheckSupervisor() || !TryFindDebug(cpu, op->Reg, out int number))
+        if (!TryFindDebug(cpu, op->Reg, out int number))
             return false;
         ulong value = cpu.State->Dr[number];
         cpu.State->Gpr[op->Rm] = (cpu.Mode & CpuMode.CodeSize) == CpuMode.Code64 ? value : (uint)value;
         return true;
     }
 
-    /// <summary>The registers hold what is written, with the fixed bits; no breakpoint ever triggers.</summary>
     private static bool WriteDebug(SoftwareCpu cpu, Op* op)
     {
-        if (!cpu.CheckSupervisor() || !TryFindDebug(cpu, op->Reg, out int number))
+        if (!TryFindDebug(cpu, op->Reg, out int number))
             return false;
-        const ulong dr6Writable = 0xE00F, dr7Writable = 0xFFFF_23FF;
         ulong value = cpu.State->Gpr[op->Rm];
         if ((cpu.Mode & CpuMode.CodeSize) != CpuMode.Code64)
             value = (uint)value;
-        if (number >= 6 && value > uint.MaxValue)
-            return cpu.RaiseGeneralProtection();
-        cpu.State->Dr[number] = number switch
-        {
-            6 => (value & dr6Writable) | SoftwareCpu.Dr6Fixed,
-            7 => (value & dr7Writable) | SoftwareCpu.Dr7Fixed,
-            _ => value,
-        };
-        return true;
+        return cpu.WriteDebug(number, value) && cpu.EndBlock(op);
     }
 
     private static bool TryFindDebug(SoftwareCpu cpu, int register, out int number)
     {
         number = register;
+        if (!cpu.CheckSupervisor())
+            return false;
         if (register is 4 or 5)
         {
             if ((cpu.State->Cr4 & ControlBits.Cr4De) != 0)
@@ -130,7 +122,7 @@ internal static unsafe class ControlOps
             number += 2;
         }
 
-        return register < 8 || cpu.RaiseUndefined();
+        return register < 8 ? cpu.CheckGeneralDetect() : cpu.RaiseUndefined();
     }
 
     private static bool ClearTaskSwitched(SoftwareCpu cpu, Op* op)

@@ -52,7 +52,7 @@ internal sealed unsafe class RegionSelector
     /// <summary>Whether a block can be translated at all.</summary>
     public static bool IsEligible(Block* block) =>
         block->Ram != ulong.MaxValue && block->SecondPage == ulong.MaxValue
-        && (block->Mode & (uint)(CpuMode.CodeSize | CpuMode.SingleStep)) == (uint)CpuMode.Code64;
+        && (block->Mode & (uint)(CpuMode.CodeSize | CpuMode.Stepped)) == (uint)CpuMode.Code64;
 
     /// <summary>Copies the blocks.</summary>
     public RegionSource Copy()
