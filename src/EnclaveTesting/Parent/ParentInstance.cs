@@ -8,6 +8,9 @@ namespace EnclaveTesting;
 /// <summary>The parent instance of one enclave, CID 3: answers the heartbeat, runs the scripts of its ports, and remembers what happened.</summary>
 public sealed class ParentInstance
 {
+    /// <summary>How long a handler may go on after its token was cancelled.</summary>
+    private static readonly TimeSpan HandlerGrace = TimeSpan.FromSeconds(2);
+
     private readonly IReadOnlyList<ParentPort> _ports;
     private readonly Heartbeat _heartbeat;
     private readonly ForwardAllowList _forwards;
@@ -209,13 +212,34 @@ public sealed class ParentInstance
             tasks = [.. _tasks];
         }
 
-        await Task.WhenAll(tasks).ConfigureAwait(false);
-        // Nothing is accepted any more; what was while the ports were being closed is here.
-        lock (_lock)
-            tasks = [.. _tasks];
-        await Task.WhenAll(tasks).ConfigureAwait(false);
+        try
+        {
+            await Task.WhenAll(tasks).WaitAsync(HandlerGrace).ConfigureAwait(false);
+            // Nothing is accepted any more; what was while the ports were being closed is here.
+            lock (_lock)
+                tasks = [.. _tasks];
+            await Task.WhenAll(tasks).WaitAsync(HandlerGrace).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            AbandonHandlers();
+        }
+
         _heartbeatSeen.TrySetCanceled();
         Changed();
+    }
+
+    // A handler that does not listen to its token must not keep the test from ending.
+    private void AbandonHandlers()
+    {
+        foreach (ParentConnection connection in Connections)
+        {
+            if (connection.State != ParentConnectionState.Open)
+                continue;
+            connection.End(ParentConnectionState.Failed, new ParentExpectationException(
+                $"The handler was left running: it had not ended {HandlerGrace.TotalSeconds} seconds after its token was cancelled."));
+            connection.Close();
+        }
     }
 
     private void Serve(VsockListener listener)

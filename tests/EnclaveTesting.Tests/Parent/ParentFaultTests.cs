@@ -55,6 +55,21 @@ public class ParentFaultTests
     }
 
     [Fact]
+    public async Task A_handler_that_does_not_listen_to_its_token_keeps_nobody()
+    {
+        var never = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Enclave enclave = await StartAsync(parent => parent.Port(7000).Handle((_, _) => never.Task));
+        await enclave.CommandAsync("connect 7000");
+        ParentConnection connection = await enclave.Parent.WaitForConnectionAsync(7000);
+
+        await enclave.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromMinutes(1));
+
+        connection.State.Should().Be(ParentConnectionState.Failed);
+        connection.Failure!.Message.Should().Contain("The handler was left running");
+        never.SetResult();
+    }
+
+    [Fact]
     public async Task A_connection_is_accepted_and_nothing_follows()
     {
         await using Enclave enclave = await StartAsync(parent => parent.Port(7000).ExpectLine("hello from enclave").Hang());
