@@ -262,6 +262,29 @@ public sealed unsafe class BreakpointTests : IDisposable
         _bed.Read(LastDr6).Should().Be(Dr6 | 8);
     }
 
+    [Fact]
+    public void The_instruction_behind_the_one_that_enables_its_breakpoint_is_stopped_at_each_time()
+    {
+        Counting();
+        _bed.State->Dr[0] = CpuBed.Code + 15;
+        _bed.Run(a =>
+        {
+            Label loop = a.CreateLabel();
+            a.mov(ecx, 3);
+            a.mov(ebx, 1);
+            a.xor(edx, edx);
+            a.Label(ref loop);
+            a.mov(dr7, rbx);
+            a.inc(eax);
+            a.mov(dr7, rdx);
+            a.dec(ecx);
+            a.jne(loop);
+            a.hlt();
+        });
+        _bed.Read(Count).Should().Be(3);
+        _bed.Read(LastRip).Should().Be(CpuBed.Code + 15);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
