@@ -85,7 +85,8 @@ internal sealed class RunSession(CommandContext context, RunOptions options)
                 Decompress = options.Decompress,
                 CpuTemplate = options.CpuTemplate,
                 Console = console,
-                Time = options.Record is null ? null : MachineTime.Virtual,
+                // Somebody looks on; who waits for the end does not want timers to come early.
+                Time = options.Record is null ? MachineTime.Host : MachineTime.Virtual,
                 RecordTo = options.Record,
             });
         }

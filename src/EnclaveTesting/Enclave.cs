@@ -84,8 +84,11 @@ public sealed partial class Enclave : IAsyncDisposable
     /// <summary>The image's PCRs; after the start.</summary>
     public EifMeasurements Measurements => Machine.Measurements;
 
-    /// <summary>The clock behind its time of day, by which its attestation documents are to be judged; after the start.</summary>
-    public TimeProvider TimeOfDay => Machine.TimeOfDay;
+    /// <summary>
+    /// The clock by which its attestation documents are to be judged; after the start. It is that behind its time of day, but the host's where
+    /// virtual time is merely the default.
+    /// </summary>
+    public TimeProvider TimeOfDay => Machine.AttestationTime;
 
     /// <summary>The security module's registers now; after the start.</summary>
     /// <exception cref="InvalidOperationException">The enclave was not started, or has no security module.</exception>

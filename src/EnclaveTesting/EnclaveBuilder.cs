@@ -117,12 +117,15 @@ public sealed class EnclaveBuilder
     /// </summary>
     public EnclaveBuilder WithSoftwareAssist(bool assist = true) => With(Options with { SoftwareAssist = assist });
 
-    /// <summary>Runs the enclave in the host's time or in virtual time, which only the software CPU has.</summary>
+    /// <summary>
+    /// Runs the enclave in the host's time, the default on KVM, or in virtual time, the default on the software CPU, which alone has it. Asked for,
+    /// it is also that of attestation documents.
+    /// </summary>
     public EnclaveBuilder WithTime(MachineTime time) => With(Options with { Time = time });
 
     /// <summary>
     /// Sets the clock behind the enclave's time of day: its real-time clock, and the time of its attestation documents and certificates.
-    /// By default the host's, or in virtual time a fixed one.
+    /// By default the host's, or in virtual time one that begins with 2026.
     /// </summary>
     public EnclaveBuilder WithTimeOfDay(TimeProvider time)
     {

@@ -1,4 +1,5 @@
 using EnclaveTesting.Engine.Accelerators;
+using EnclaveTesting.Engine.Devices.Vsock;
 using EnclaveTesting.Engine.Eif;
 using EnclaveTesting.Engine.Machine;
 using EnclaveTesting.Engine.State;
@@ -20,6 +21,8 @@ public sealed class CacheCommandTests : IDisposable
         (await RunAsync(path, "path")).Should().Be($"{path}\n");
         using EifImage image = EifImage.Load(Guest.Image("hello").Build());
         await using MicroVm machine = MicroVm.Create(image, new MicroVmOptions { Accelerator = Accelerator.Software });
+        // Which it waits for; without it the guest ends.
+        using VsockListener heartbeat = machine.Vsock.Listen(9000, new VsockListenOptions { DeferAccept = true });
         machine.Start();
         using (MachineSnapshot snapshot = await machine.CaptureAsync())
             new SnapshotCache(path).Save("0123456789abcdef0123456789abcdef", snapshot);

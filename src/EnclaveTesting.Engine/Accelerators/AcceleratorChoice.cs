@@ -10,7 +10,7 @@ namespace EnclaveTesting.Engine.Accelerators;
 internal sealed record AcceleratorChoice(IAccelerator Accelerator, string Reason)
 {
     /// <summary>The time of machines on the software CPU that were not told another one.</summary>
-    public const MachineTime OnSoftware = MachineTime.Host;
+    public const MachineTime OnSoftware = MachineTime.Virtual;
 
     /// <summary>Decides for machines that leave the choice open: <c>kvm</c>, <c>software</c> or <c>auto</c>.</summary>
     public const string EnvironmentVariable = "ENCLAVE_ACCELERATOR";

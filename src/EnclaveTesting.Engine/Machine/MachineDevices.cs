@@ -24,7 +24,7 @@ internal sealed class MachineDevices
     /// <summary>Builds the devices and puts them on the bus.</summary>
     public MachineDevices(MicroVmOptions options, MachineSurroundings surroundings, EifMeasurements measurements, GuestMemory memory, IVirtualMachine machine, MachineBus bus, ILogger log)
     {
-        (HostActivity activity, MachineJournal? journal, TimeProvider timeOfDay, ulong? seed) = surroundings;
+        (HostActivity activity, MachineJournal? journal, TimeProvider timeOfDay, TimeProvider attestationTime, ulong? seed) = surroundings;
         ISerialSink console = options.Console ?? NullSerialSink.Instance;
         Panic = new PanicDetector(journal is null ? console : new JournalSerialSink(journal, console))
         {
@@ -51,7 +51,7 @@ internal sealed class MachineDevices
         {
             Pcrs = new PcrBank(measurements, nsm);
             _random = new NsmRandom(nsm.RandomSeed ?? seed);
-            Nsm = new NsmProtocol(Pcrs, nsm, new AttestationSigner(nsm), _random, timeOfDay);
+            Nsm = new NsmProtocol(Pcrs, nsm, new AttestationSigner(nsm), _random, attestationTime);
             AddVirtio(new NsmDevice(Nsm, machine, journal), memory, machine, bus, log);
         }
 

@@ -127,8 +127,14 @@ internal sealed class MicroVm : IAsyncDisposable
     /// <summary>Virtual CPUs.</summary>
     public int Cpus { get; }
 
-    /// <summary>The clock behind the guest's time of day and the times in its attestation documents.</summary>
+    /// <summary>The clock behind the guest's time of day.</summary>
     public TimeProvider TimeOfDay => _options.TimeProvider ?? _machine.ObservedTimeOfDay;
+
+    /// <summary>
+    /// The clock behind the times in attestation documents: the guest's. Where nobody asked for virtual time it is the host's, since whoever
+    /// verifies the documents then knows no other.
+    /// </summary>
+    public TimeProvider AttestationTime => AttestsByHost ? TimeProvider.System : TimeOfDay;
 
     /// <summary>The whole kernel command line.</summary>
     public string CommandLine { get; }
@@ -161,6 +167,8 @@ internal sealed class MicroVm : IAsyncDisposable
 
     /// <summary>What the host's programs do for this machine.</summary>
     internal HostActivity Host => _activity;
+
+    private bool AttestsByHost => Time == MachineTime.Virtual && _options.Time is null && _options.TimeProvider is null;
 
     private NsmProtocol Nsm => _devices.Nsm ?? throw new InvalidOperationException("This machine was built without a security module.");
 
@@ -352,7 +360,7 @@ internal sealed class MicroVm : IAsyncDisposable
         IVirtualMachine machine = accelerator.Accelerator.CreateMachine(configuration, _bus);
         try
         {
-            var surroundings = new MachineSurroundings(_activity, _journal, timeOfDay ?? machine.TimeOfDay, _seed);
+            var surroundings = new MachineSurroundings(_activity, _journal, timeOfDay ?? machine.TimeOfDay, AttestsByHost ? TimeProvider.System : timeOfDay ?? machine.TimeOfDay, _seed);
             return (machine, new MachineDevices(_options, surroundings, Measurements, _memory, machine, _bus, _log));
         }
         catch

@@ -40,7 +40,7 @@ public sealed class ParentPeer
 
     internal ForwardAllowList Forwards { get; }
 
-    internal TimeProvider TimeOfDay => _machine.TimeOfDay;
+    internal TimeProvider AttestationTime => _machine.AttestationTime;
 
     /// <summary>Whether the enclave sends no more, which the script may not have seen yet.</summary>
     internal bool HasEnded => _stream.HasEnded;

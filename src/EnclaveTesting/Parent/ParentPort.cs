@@ -109,7 +109,7 @@ public sealed class ParentPort
     public ParentPort Kms(FakeKms kms)
     {
         ArgumentNullException.ThrowIfNull(kms);
-        return Add("answer as KMS", false, (peer, token) => kms.HandleAsync(peer.AsStream(), peer.TimeOfDay, token));
+        return Add("answer as KMS", false, (peer, token) => kms.HandleAsync(peer.AsStream(), peer.AttestationTime, token));
     }
 
     /// <summary>Waits for these lines, in whatever order they come.</summary>

@@ -137,7 +137,7 @@ public class MachineSnapshotTests
     public async Task The_time_that_a_machine_lay_saved_has_passed_for_it()
     {
         var clock = new SettableTime(new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero));
-        MicroVmOptions options = OnSoftware with { TimeProvider = clock };
+        MicroVmOptions options = OnSoftware with { Time = MachineTime.Host, TimeProvider = clock };
         await using BareMetalGuest original = await BareMetalGuest.StartUntilReadyAsync(LinuxGuest.Image(), options);
         using MachineSnapshot snapshot = await original.Machine.CaptureAsync();
         clock.Now += TimeSpan.FromDays(3);
@@ -152,7 +152,7 @@ public class MachineSnapshotTests
     {
         async Task<(string Original, string Clone)> DrawAsync(ulong? seed)
         {
-            MicroVmOptions options = OnSoftware with { Seed = seed, ExtraCommandLine = "nsm.serve" };
+            MicroVmOptions options = OnSoftware with { Time = MachineTime.Host, Seed = seed, ExtraCommandLine = "nsm.serve" };
             await using BareMetalGuest original = await BareMetalGuest.StartUntilReadyAsync(BareMetalGuest.Image("nsm"), options);
             using MachineSnapshot snapshot = await original.Machine.CaptureAsync();
             await using BareMetalGuest clone = BareMetalGuest.Restore(snapshot, options);
@@ -172,7 +172,7 @@ public class MachineSnapshotTests
         await using BareMetalGuest original = await BareMetalGuest.StartHelloAsync(OnSoftware);
         using MachineSnapshot snapshot = await original.Machine.CaptureAsync();
 
-        foreach (MicroVmOptions wrong in (MicroVmOptions[])[OnSoftware with { GuestCid = 17 }, OnSoftware with { Nsm = null }, OnSoftware with { Time = MachineTime.Virtual }])
+        foreach (MicroVmOptions wrong in (MicroVmOptions[])[OnSoftware with { GuestCid = 17 }, OnSoftware with { Nsm = null }, OnSoftware with { Time = MachineTime.Host }])
         {
             snapshot.Invoking(saved => MicroVm.Restore(saved, wrong)).Should().Throw<ArgumentException>();
         }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Machine;
 using Xunit.Abstractions;
 
@@ -29,6 +30,23 @@ public class DeterminismTests(ITestOutputHelper output)
         runs.Distinct().Should().ContainSingle();
         another.Console.Should().NotBe(runs[0].Console);
         another.Packets.Should().NotBe(runs[0].Packets);
+    }
+
+    [Fact]
+    public async Task The_software_CPU_has_virtual_time_unless_told_otherwise()
+    {
+        async Task<long?> RunAsync(Func<EnclaveBuilder, EnclaveBuilder> change)
+        {
+            EnclaveBuilder builder = Guest.Of("hello").WithAccelerator(Accelerator.Software).WithCommandLine("hello.exit_after_ready")
+                .WithParent(parent => parent.Port(9001).Expect("ready\n")).WaitFor(Wait.ForExit());
+            await using Enclave enclave = change(builder).Build();
+            await enclave.StartAsync();
+            return (await enclave.Exited).Instructions;
+        }
+
+        long? asked = await RunAsync(builder => builder.WithTime(MachineTime.Virtual).WithSeed(0));
+        (await RunAsync(builder => builder)).Should().Be(asked);
+        (await RunAsync(builder => builder)).Should().Be(asked);
     }
 
     [Fact]

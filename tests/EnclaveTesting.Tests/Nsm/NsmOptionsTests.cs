@@ -6,6 +6,7 @@ using System.Text;
 using EnclaveTesting.Attestation;
 using EnclaveTesting.Engine.Devices.Nsm;
 using EnclaveTesting.Engine.Eif;
+using EnclaveTesting.Engine.Machine;
 using EnclaveTesting.Tests.Attestation;
 using EnclaveTesting.Tests.Lifecycle;
 using EnclaveTesting.Tests.Shared;
@@ -131,6 +132,20 @@ public class NsmOptionsTests
         {
             directory.Delete(recursive: true);
         }
+    }
+
+    [Fact]
+    public async Task Documents_have_the_hosts_time_unless_virtual_time_is_asked_for()
+    {
+        await using Enclave byDefault = await NsmGuests.StartAsync(NsmGuests.Builder(BareMetalOnSoftware));
+        AttestationDocument document = await AttestAsync(byDefault);
+        document.Verify(AttestationPolicy.Trusting());
+        document.Verify(AttestationPolicy.Trusting() with { TimeProvider = byDefault.TimeOfDay });
+
+        await using Enclave asked = await NsmGuests.StartAsync(NsmGuests.Builder(BareMetalOnSoftware).WithTime(MachineTime.Virtual));
+        document = await AttestAsync(asked);
+        document.Verify(AttestationPolicy.Trusting() with { TimeProvider = asked.TimeOfDay });
+        document.Timestamp.Should().BeCloseTo(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero), TimeSpan.FromHours(1));
     }
 
     [EnclaveTheory, NsmGuest(BareMetalOnKvm), NsmGuest(BareMetalOnSoftware)]

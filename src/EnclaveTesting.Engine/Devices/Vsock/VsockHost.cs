@@ -162,6 +162,8 @@ internal sealed class VsockHost
         foreach (VsockListener listener in _listeners.Values)
             listener.Complete(reason);
         FailWaiting(reason);
+        // Nobody will ask for it any more.
+        PublishAll();
     }
 
     private void FailWaiting(VsockException reason)
