@@ -8,8 +8,11 @@ namespace EnclaveTesting.Engine.Accelerators.Software.Cpu;
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct Block
 {
-    /// <summary>How often a block is interpreted before it is worth translating.</summary>
-    public const int InitialHeat = 16_384;
+    /// <summary>
+    /// How often a block is interpreted before it is worth translating: compiling a region takes as long as interpreting its blocks about
+    /// that often. A boot executes much code some ten thousand times and never again.
+    /// </summary>
+    public const int InitialHeat = 131_072;
 
     /// <summary>Offset of the first byte in guest RAM; all ones once the block is dead.</summary>
     public ulong Ram;
