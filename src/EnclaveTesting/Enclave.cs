@@ -108,6 +108,9 @@ public sealed partial class Enclave : IAsyncDisposable
     /// <exception cref="InvalidOperationException">The enclave was not started.</exception>
     internal MicroVm Machine => _machine ?? throw new InvalidOperationException($"{Name} was not started: call {nameof(StartAsync)} first.");
 
+    /// <summary>How to have the same run again; null where there is no way, or before the start.</summary>
+    internal string? Reproduction => _machine is { Time: MachineTime.Virtual, Seed: { } seed } ? $"virtual time, seed {seed}" : null;
+
     /// <summary>What the guest wanted and the accelerator does not have, such as an instruction; nothing before the start.</summary>
     internal IReadOnlyList<string> Diagnostics => _machine?.Diagnostics ?? [];
 

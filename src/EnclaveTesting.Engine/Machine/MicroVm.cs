@@ -118,6 +118,9 @@ internal sealed class MicroVm : IAsyncDisposable
     /// <summary>What time is in the machine.</summary>
     public MachineTime Time { get; }
 
+    /// <summary>Where what it gives as random begins; null where that is the operating system's entropy.</summary>
+    public ulong? Seed => _seed;
+
     /// <summary>How many instructions all virtual CPUs have executed so far; null where they are not counted, which is on KVM.</summary>
     public long? Instructions => _machine.Instructions;
 

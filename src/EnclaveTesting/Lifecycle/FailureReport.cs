@@ -17,6 +17,8 @@ internal static class FailureReport
             text.Append("---- connections to the parent ----\n").AppendJoin('\n', connections).Append('\n');
         if (enclave.Diagnostics is { Count: > 0 } diagnostics)
             text.Append("---- what the machine could not do ----\n").AppendJoin('\n', diagnostics).Append('\n');
+        if (enclave.Reproduction is { } reproduction)
+            text.Append("---- the same run again ----\n").Append(reproduction).Append('\n');
         if (enclave.Exited.IsCompletedSuccessfully)
             text.Append("---- exit ----\n").Append(enclave.Exited.Result).Append('\n');
         return text.ToString();

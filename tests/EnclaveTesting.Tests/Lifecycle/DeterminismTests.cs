@@ -41,6 +41,7 @@ public class DeterminismTests(ITestOutputHelper output)
                 .WithParent(parent => parent.Port(9001).Expect("ready\n")).WaitFor(Wait.ForExit());
             await using Enclave enclave = change(builder).Build();
             await enclave.StartAsync();
+            FailureReport.Render(enclave).Should().Contain("---- the same run again ----\nvirtual time, seed 0\n");
             return (await enclave.Exited).Instructions;
         }
 
