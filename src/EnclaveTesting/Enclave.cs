@@ -341,7 +341,7 @@ public sealed partial class Enclave : IAsyncDisposable
         Task waiting = wait.RunAsync(this, report, stop.Token);
         EndStart();
         Task first = await Task.WhenAny(waiting, Exited).ConfigureAwait(false);
-        // An enclave whose end is what was awaited ends both, the one soon after the other.
+        // What came before the enclave's end may be seen after it.
         if (first == Exited && wait.ToleratesExit)
             first = await Task.WhenAny(waiting).ConfigureAwait(false);
         if (first == waiting && waiting.IsCompletedSuccessfully)

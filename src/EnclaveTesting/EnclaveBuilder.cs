@@ -257,7 +257,7 @@ public sealed class EnclaveBuilder
             problems.Add($"A startup timeout of {Options.StartupTimeout} is no time.");
         if (Options.OperationTimeout <= TimeSpan.Zero)
             problems.Add($"An operation timeout of {Options.OperationTimeout} is no time.");
-        if (Options.SnapshotAfter?.ToleratesExit == true)
+        if (Options.SnapshotAfter?.SucceedsAtExit == true)
             problems.Add("An enclave that has ended cannot be saved.");
         ParentBuilder parent = BuildParent(problems);
         try

@@ -61,10 +61,13 @@ public sealed class ParentInstance
             Task changed;
             lock (_lock)
                 changed = _changed.Task;
+            bool isOver = IsOverOn(Heartbeat.Port);
             if (_heartbeatSeen.Task.IsCompleted)
                 break;
+            if (isOver)
+                throw new VsockException(VsockError.MachineEnded, "The enclave has ended without a heartbeat.");
             Look(waiting, changed);
-            await changed.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await ChangeOrEndAsync(changed, cancellationToken).ConfigureAwait(false);
         }
 
         await _heartbeatSeen.Task.ConfigureAwait(false);
@@ -185,7 +188,7 @@ public sealed class ParentInstance
             Task changed;
             lock (_lock)
                 changed = _changed.Task;
-            bool isOver = IsOver;
+            bool isOver = IsOverOn(port);
             foreach (ParentConnection connection in ConnectionsTo(port))
             {
                 if (connection.Failure is not null)
@@ -441,6 +444,13 @@ public sealed class ParentInstance
             lock (_lock)
                 return _enclave.Exited.IsCompleted && _openPorts == 0 && _connections.TrueForAll(connection => connection.Ended.IsCompleted);
         }
+    }
+
+    /// <summary>The same of one port, whatever goes on at others.</summary>
+    private bool IsOverOn(uint port)
+    {
+        lock (_lock)
+            return _enclave.Exited.IsCompleted && _openPorts == 0 && _connections.TrueForAll(connection => connection.Port != port || connection.Ended.IsCompleted);
     }
 
     private async Task ChangeOrEndAsync(Task changed, CancellationToken cancellationToken)

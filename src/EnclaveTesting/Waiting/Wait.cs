@@ -13,8 +13,11 @@ public abstract class Wait
     /// <summary>What is awaited, in words.</summary>
     internal abstract string Description { get; }
 
-    /// <summary>Whether the enclave may end while it is awaited.</summary>
+    /// <summary>Whether it completes or fails by itself once the enclave has ended, after having seen all that came before.</summary>
     internal virtual bool ToleratesExit => false;
+
+    /// <summary>Whether the enclave's end is enough for it.</summary>
+    internal virtual bool SucceedsAtExit => false;
 
     /// <summary>Ready when the heartbeat has come.</summary>
     public static Wait ForHeartbeat() => new SingleWait("the heartbeat", static async (enclave, entry, token) =>
@@ -22,7 +25,7 @@ public abstract class Wait
         entry.Seen = "none has come on port 9000";
         await enclave.Parent.WaitForHeartbeatAsync(token).ConfigureAwait(false);
         entry.Seen = "";
-    });
+    }, toleratesExit: true);
 
     /// <summary>Ready at once.</summary>
     public static Wait ForNothing() => new SingleWait("nothing", static (_, _, _) => Task.CompletedTask);
@@ -73,7 +76,7 @@ public abstract class Wait
         {
             entry.Seen = enclave.Parent.Describe(port);
         }
-    });
+    }, toleratesExit: true);
 
     /// <summary>Ready when an HTTP server of the enclave answers a GET with status 200.</summary>
     public static Wait ForHttp(uint port, string path = "/") => new SingleWait($"HTTP 200 from port {port}{path}", async (enclave, entry, token) =>
@@ -136,11 +139,13 @@ public abstract class Wait
         {
             entry.Seen = $"{enclave.Console.Log.LineCount} lines";
         }
-    });
+    }, toleratesExit: true);
 
-    private sealed class SingleWait(string awaited, Func<Enclave, WaitEntry, CancellationToken, Task> run) : Wait
+    private sealed class SingleWait(string awaited, Func<Enclave, WaitEntry, CancellationToken, Task> run, bool toleratesExit = false) : Wait
     {
         internal override string Description => awaited;
+
+        internal override bool ToleratesExit => toleratesExit;
 
         internal override async Task RunAsync(Enclave enclave, WaitReport report, CancellationToken cancellationToken)
         {
@@ -156,6 +161,8 @@ public abstract class Wait
 
         internal override bool ToleratesExit => true;
 
+        internal override bool SucceedsAtExit => true;
+
         internal override async Task RunAsync(Enclave enclave, WaitReport report, CancellationToken cancellationToken)
         {
             WaitEntry entry = report.Add(Description);
@@ -169,7 +176,9 @@ public abstract class Wait
     {
         internal override string Description => $"({left.Description} {(all ? "and" : "or")} {right.Description})";
 
-        internal override bool ToleratesExit => all ? left.ToleratesExit && right.ToleratesExit : left.ToleratesExit || right.ToleratesExit;
+        internal override bool ToleratesExit => SucceedsAtExit || (left.ToleratesExit && right.ToleratesExit);
+
+        internal override bool SucceedsAtExit => all ? left.SucceedsAtExit && right.SucceedsAtExit : left.SucceedsAtExit || right.SucceedsAtExit;
 
         internal override async Task RunAsync(Enclave enclave, WaitReport report, CancellationToken cancellationToken)
         {

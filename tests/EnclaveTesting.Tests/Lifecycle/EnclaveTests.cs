@@ -1,3 +1,4 @@
+using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Devices.Vsock;
 using EnclaveTesting.Engine.Machine;
 
@@ -26,6 +27,23 @@ public class EnclaveTests
 
         await enclave.DisposeAsync();
         enclave.State.Should().Be(EnclaveState.Disposed);
+    }
+
+    [Theory]
+    [InlineData(MachineTime.Host)]
+    [InlineData(MachineTime.Virtual)]
+    public async Task What_it_did_just_before_its_end_counts(MachineTime time)
+    {
+        await using Enclave enclave = Guest.Of("hello").WithAccelerator(Accelerator.Software).WithTime(time)
+            .WithCommandLine("hello.exit_after_ready")
+            .WithParent(parent => parent.Port(9001).Expect("ready\n"))
+            .WaitFor(Wait.ForHeartbeat().And(Wait.ForParentPort(9001)).And(Wait.ForConsole("exit requested")))
+            .Build();
+
+        await enclave.StartAsync();
+
+        await enclave.Parent.VerifyAllAsync();
+        (await enclave.WaitForExitAsync()).Reason.Should().Be(VmExitReason.Reboot);
     }
 
     [Fact]

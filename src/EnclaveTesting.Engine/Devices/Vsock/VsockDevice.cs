@@ -146,6 +146,8 @@ internal sealed class VsockDevice : IVirtioDevice
         if (_ended)
             return;
         _ended = true;
+        // Connections that the guest opened before its end are still to be taken.
+        Host.PublishAll();
         var failure = new VsockException(VsockError.MachineEnded, $"The enclave ended: {reason}");
         foreach (VsockConnection connection in _connections.Values)
             connection.Close(connection.PeerIsGone ? null : failure);
