@@ -209,7 +209,7 @@ public sealed class EifImageTests : IDisposable
         var writing = Task.Run(async () =>
         {
             await server.WriteAsync(bytes);
-            server.DisposeLocalCopyOfClientHandle();
+            server.SafePipeHandle.Dispose(); // The reading end stays: its path must be there whenever the image is opened.
         });
 
         using var image = EifImage.Open(path);
