@@ -90,7 +90,7 @@ internal sealed unsafe class CaseBuilder
             Code code = _random.Pick(plain);
             Instruction instruction = _filler.Fill(code, registers, !memory && _random.Chance(40));
             // The addressing registers have one value in a case: only one instruction can have them.
-            if ((memory && _filler.HasMemory) || !Prepare(ref instruction, registers, data, result) || Undefined(instruction) != 0)
+            if ((memory && _filler.HasMemory) || !Prepare(ref instruction, registers, data, result) || OpenFlags.Of(instruction) != 0)
                 return false;
             memory |= _filler.HasMemory;
             if (!_encoder.TryEncode(instruction, at, out uint length, out _))
@@ -261,21 +261,7 @@ internal sealed unsafe class CaseBuilder
 
     private static void Leave(in Instruction instruction, RegisterImage* registers, TestCase result)
     {
-        RflagsBits undefined = Undefined(instruction);
-        ulong open = 0;
-        if ((undefined & RflagsBits.CF) != 0)
-            open |= 1;
-        if ((undefined & RflagsBits.PF) != 0)
-            open |= 4;
-        if ((undefined & RflagsBits.AF) != 0)
-            open |= 0x10;
-        if ((undefined & RflagsBits.ZF) != 0)
-            open |= 0x40;
-        if ((undefined & RflagsBits.SF) != 0)
-            open |= 0x80;
-        if ((undefined & RflagsBits.OF) != 0)
-            open |= 0x800;
-        result.Flags &= ~open;
+        result.Flags &= ~OpenFlags.Of(instruction);
         Mnemonic mnemonic = instruction.Mnemonic;
         if (IsApproximate(mnemonic))
         {
@@ -298,13 +284,6 @@ internal sealed unsafe class CaseBuilder
             result.AnyNanVector = instruction.Op0Register.GetNumber();
     }
 
-    // Iced takes a count that is a multiple of the rotated bits for no rotation; the manual leaves OF open for every count but 0 and 1.
-    private static RflagsBits Undefined(in Instruction instruction)
-    {
-        bool rotates = instruction.Mnemonic is Mnemonic.Rcl or Mnemonic.Rcr && instruction.Op1Kind == OpKind.Immediate8 && (instruction.Immediate8 & 31) > 1;
-        return rotates ? instruction.RflagsUndefined | RflagsBits.OF : instruction.RflagsUndefined;
-    }
-
     // In which order the products are added is left open: of several NaNs any may be the result.
     private static bool IsDotProduct(Mnemonic mnemonic) => mnemonic is Mnemonic.Dpps or Mnemonic.Dppd or Mnemonic.Vdpps or Mnemonic.Vdppd;
 
@@ -324,17 +303,4 @@ internal sealed unsafe class CaseBuilder
     private static bool IsApproximate(Mnemonic mnemonic) => mnemonic is Mnemonic.Fsin or Mnemonic.Fcos or Mnemonic.Fsincos or Mnemonic.Fptan
         or Mnemonic.Fpatan or Mnemonic.F2xm1 or Mnemonic.Fyl2x or Mnemonic.Fyl2xp1 or Mnemonic.Rcpps or Mnemonic.Rcpss or Mnemonic.Rsqrtps
         or Mnemonic.Rsqrtss or Mnemonic.Vrcpps or Mnemonic.Vrcpss or Mnemonic.Vrsqrtps or Mnemonic.Vrsqrtss;
-
-    private sealed class ByteWriter : CodeWriter
-    {
-        private readonly List<byte> _bytes = [];
-
-        public void Clear() => _bytes.Clear();
-
-        public void Write(ReadOnlySpan<byte> bytes) => _bytes.AddRange(bytes);
-
-        public byte[] ToArray() => [.. _bytes];
-
-        public override void WriteByte(byte value) => _bytes.Add(value);
-    }
 }

@@ -29,13 +29,13 @@ internal static class CodeLayout
 
     /// <summary>Slots for the code of the cases.</summary>
     public const ulong Code = Base + 0x1_0000;
-    public const int SlotSize = 128;
-    public const int Slots = 512;
+    public const int SlotSize = 256;
+    public const int Slots = 256;
     public const int CodeSize = SlotSize * Slots;
 
-    /// <summary>The data of the cases, with room below the stack.</summary>
+    /// <summary>The data of the cases, with room below the stack. A page begins 64 bytes behind the first memory operand.</summary>
     public const ulong DataArea = Base + 0x3_0000;
-    public const ulong Data = DataArea + 0x8000;
+    public const ulong Data = DataArea + 0x8000 - 64 - 768;
     public const int DataSize = 2048;
 
     /// <summary>RSP at the start of a case.</summary>

@@ -20,6 +20,27 @@ internal sealed unsafe class OperandFiller(TestRandom random)
     /// <summary>Whether there is a memory operand.</summary>
     public bool HasMemory { get; private set; }
 
+    /// <summary>RSP where the instruction begins.</summary>
+    public ulong StackPointer { get; set; } = CodeLayout.Stack;
+
+    private bool _pinned;
+
+    /// <summary>Gives the addressing registers values that all instructions from now on go by.</summary>
+    public void Pin(RegisterImage* registers)
+    {
+        _pinned = true;
+        registers->Gpr[Bases[0]] = CodeLayout.Operands + (ulong)random.Below(64);
+        registers->Gpr[Bases[1]] = (ulong)(random.Below(0x1000) - 0x800);
+        registers->Gpr[Bases[2]] = CodeLayout.Operands + (random.Next() & 0xFFFF) - 0x8000;
+    }
+
+    /// <summary>Sets them again, in another image.</summary>
+    public static void CopyPinned(RegisterImage* from, RegisterImage* to)
+    {
+        foreach (int number in Bases)
+            to->Gpr[number] = from->Gpr[number];
+    }
+
     /// <summary>Fills the operands of one instruction.</summary>
     /// <param name="code">Which.</param>
     /// <param name="registers">Gets the addressing registers' values.</param>
@@ -159,6 +180,12 @@ internal sealed unsafe class OperandFiller(TestRandom random)
             return;
         }
 
+        if (_pinned)
+        {
+            Pinned(ref instruction, form, registers);
+            return;
+        }
+
         bool narrow = form is 2 or 3;
         long displacement = random.Below(3) switch { 0 => 0, 1 => (sbyte)random.Next(), _ => (int)(random.Next() & 0xFFFF) - 0x8000 };
         int number = random.Pick(Bases);
@@ -187,6 +214,23 @@ internal sealed unsafe class OperandFiller(TestRandom random)
         instruction.MemoryDisplacement64 = narrow ? (uint)displacement : (ulong)displacement;
         instruction.MemoryDisplSize = displacement == 0 ? 0 : narrow ? 4 : 8;
         registers->Gpr[number] = narrow ? (uint)start | (random.Next() << 32) : start;
+    }
+
+    private void Pinned(ref Instruction instruction, int form, RegisterImage* registers)
+    {
+        int number = form == 4 ? 4 : random.Chance(50) ? Bases[0] : Bases[2];
+        ulong start = number == 4 ? StackPointer : registers->Gpr[number];
+        if (form is > 4 and < 12)
+        {
+            int scale = random.Below(4);
+            instruction.MemoryIndex = Register.RAX + Bases[1];
+            instruction.MemoryIndexScale = 1 << scale;
+            start += registers->Gpr[Bases[1]] << scale;
+        }
+
+        instruction.MemoryBase = Register.RAX + number;
+        instruction.MemoryDisplacement64 = Address - start;
+        instruction.MemoryDisplSize = Address == start ? 0 : 8;
     }
 
     // Every element within the operand area: the indices are set in the image's vector register.
