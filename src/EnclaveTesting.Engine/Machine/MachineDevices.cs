@@ -51,7 +51,7 @@ internal sealed class MachineDevices
         {
             Pcrs = new PcrBank(measurements, nsm);
             _random = new NsmRandom(nsm.RandomSeed ?? seed);
-            Nsm = new NsmProtocol(Pcrs, nsm, new AttestationSigner(nsm), _random, attestationTime);
+            Nsm = new NsmProtocol(Pcrs, nsm, new AttestationSigner(nsm, seed), _random, attestationTime);
             AddVirtio(new NsmDevice(Nsm, machine, journal), memory, machine, bus, log);
         }
 

@@ -41,10 +41,10 @@ public sealed class AttestationAuthorityTests
     {
         var authority = AttestationAuthority.Create();
 
-        var first = authority.Issue("us-east-1", "i-1", "i-1-enc1", Now, expired: false);
-        var second = authority.Issue("us-east-1", "i-1", "i-1-enc2", Now.AddHours(1), expired: false);
-        var later = authority.Issue("us-east-1", "i-1", "i-1-enc1", Now.AddDays(2), expired: false);
-        var other = authority.Issue("us-east-1", "i-2", "i-2-enc1", Now, expired: false);
+        var first = authority.Issue(seed: null, "us-east-1", "i-1", "i-1-enc1", Now, expired: false);
+        var second = authority.Issue(seed: null, "us-east-1", "i-1", "i-1-enc2", Now.AddHours(1), expired: false);
+        var later = authority.Issue(seed: null, "us-east-1", "i-1", "i-1-enc1", Now.AddDays(2), expired: false);
+        var other = authority.Issue(seed: null, "us-east-1", "i-2", "i-2-enc1", Now, expired: false);
 
         Assert.Equal(first.CaBundle, second.CaBundle);
         Assert.NotEqual(first.Certificate, second.Certificate);
@@ -56,12 +56,51 @@ public sealed class AttestationAuthorityTests
     [Fact]
     public void A_chain_is_renewed_before_it_ends()
     {
-        var chain = AttestationAuthority.Create().Issue("us-east-1", "i-1", "i-1-enc1", Now, expired: false);
+        var chain = AttestationAuthority.Create().Issue(seed: null, "us-east-1", "i-1", "i-1-enc1", Now, expired: false);
 
         Assert.True(chain.Covers(Now));
         Assert.True(chain.Covers(Now.AddHours(1)));
         Assert.False(chain.Covers(Now.AddHours(2)));
         Assert.False(chain.Covers(Now.AddHours(-1)));
+    }
+
+    [Fact]
+    public void With_a_seed_all_follows_from_it_and_from_the_time()
+    {
+        var own = AttestationAuthority.Create();
+        foreach (AttestationAuthority authority in (AttestationAuthority[])[AttestationAuthority.Default, own])
+        {
+            var first = Issue(7, Now);
+            // Whenever it is first asked for, and whoever asked before.
+            var second = Issue(7, Now.AddMinutes(89));
+            var another = Issue(8, Now);
+            var unseeded = Issue(null, Now);
+
+            Assert.Equal(first.CaBundle, second.CaBundle);
+            Assert.Equal(first.Certificate, second.Certificate);
+            Assert.Equal(first.Key.Sign([1, 2, 3]), second.Key.Sign([1, 2, 3]));
+            foreach (AttestationChain other in (AttestationChain[])[another, unseeded, Issue(null, Now)])
+            {
+                Assert.Equal(first.CaBundle[0], other.CaBundle[0]);
+                for (int i = 1; i < first.CaBundle.Count; i++)
+                    Assert.NotEqual(first.CaBundle[i], other.CaBundle[i]);
+                Assert.NotEqual(first.Certificate, other.Certificate);
+            }
+
+            AttestationChain Issue(ulong? seed, DateTimeOffset now) => authority.Issue(seed, "us-east-1", "i-1", "i-1-enc1", now, expired: false);
+        }
+    }
+
+    /// <summary>Computed by another process on another day: what follows from a seed is the same everywhere and stays so.</summary>
+    [Fact]
+    public void Documents_of_a_seed_are_known()
+    {
+        string Hash(ReadOnlySpan<byte> bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes))[..16];
+        var module = new TestModule(time: new FixedClock(Now), seed: 7);
+        var impostor = new TestModule(new NsmOptions { Faults = new AttestationFaults { WrongRoot = true } }, new FixedClock(Now), seed: 7);
+
+        Assert.Equal(("8dd08c49d019eedc", "11d2fc406f2b1605", "4521e7be5eff8adc"),
+            (Hash(AttestationAuthority.Default.RootCertificate.Span), Hash(module.Attest(nonce: [1, 2, 3])), Hash(impostor.Attest(nonce: [1, 2, 3]))));
     }
 
     [Fact]
@@ -140,8 +179,13 @@ public sealed class AttestationAuthorityTests
 
     private static List<X509Certificate2> Issue(AttestationAuthority authority, DateTimeOffset now)
     {
-        var chain = authority.Issue("eu-west-3", "i-0abc", "i-0abc-enc0def", now, expired: false);
+        var chain = authority.Issue(seed: null, "eu-west-3", "i-0abc", "i-0abc-enc0def", now, expired: false);
         return [.. chain.CaBundle.Append(chain.Certificate).Select(it => X509CertificateLoader.LoadCertificate(it))];
+    }
+
+    private sealed class FixedClock(DateTimeOffset now) : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => now;
     }
 
     private static void VerifyWithPlatform(List<X509Certificate2> certificates)

@@ -20,7 +20,7 @@ internal sealed class NsmDriver : IDisposable
     {
         options ??= new NsmOptions();
         Pcrs = new PcrBank(TestModule.Measurements, options);
-        Device = new NsmDevice(new NsmProtocol(Pcrs, options, new AttestationSigner(options), new NsmRandom(options.RandomSeed), time ?? TimeProvider.System), Waker);
+        Device = new NsmDevice(new NsmProtocol(Pcrs, options, new AttestationSigner(options, seed: null), new NsmRandom(options.RandomSeed), time ?? TimeProvider.System), Waker);
         _driver = new VirtioDriver(Device);
         Queue = Restart();
         _request = _driver.Allocate(RequestRoom, 4096);

@@ -12,11 +12,11 @@ internal sealed class TestModule
 
     private readonly NsmProtocol _protocol;
 
-    public TestModule(NsmOptions? options = null, TimeProvider? time = null)
+    public TestModule(NsmOptions? options = null, TimeProvider? time = null, ulong? seed = null)
     {
         options ??= new NsmOptions();
         Pcrs = new PcrBank(Measurements, options);
-        _protocol = new NsmProtocol(Pcrs, options, new AttestationSigner(options), new NsmRandom(options.RandomSeed), time ?? TimeProvider.System);
+        _protocol = new NsmProtocol(Pcrs, options, new AttestationSigner(options, seed), new NsmRandom(options.RandomSeed), time ?? TimeProvider.System);
     }
 
     public PcrBank Pcrs { get; }

@@ -297,7 +297,7 @@ public sealed class AttestationDocumentTests
             PCR3         {default(PcrValue).Extend("role"u8)}
             PCR4         {default(PcrValue).Extend("i-0abc"u8)}
             PCR8         (a8)+
-            certificate  i-0abc-enc0123456789abcdef\.us-east-1\.aws, 2025-06-01 12:30:12Z to 2025-06-01 15:30:15Z
+            certificate  i-0abc-enc0123456789abcdef\.us-east-1\.aws, 2025-06-01 11:59:57Z to 2025-06-01 15:00:00Z
             issued by    i-0abc\.us-east-1\.aws\.nitro-enclaves, .*
             issued by    [0-9a-f]+\.zonal\.us-east-1\.aws\.nitro-enclaves, .*
             issued by    [0-9a-f]+\.us-east-1\.aws\.nitro-enclaves, .*

@@ -15,7 +15,7 @@ internal static class Documents
         NsmOptions? options = null, TimeProvider? time = null, byte[]? userData = null, byte[]? nonce = null, byte[]? publicKey = null)
     {
         options ??= new NsmOptions();
-        var protocol = new NsmProtocol(new PcrBank(Measurements, options), options, new AttestationSigner(options), new NsmRandom(null), time ?? TimeProvider.System);
+        var protocol = new NsmProtocol(new PcrBank(Measurements, options), options, new AttestationSigner(options, seed: null), new NsmRandom(null), time ?? TimeProvider.System);
         var writer = new CborWriter();
         writer.WriteStartMap(1);
         writer.WriteTextString("Attestation");

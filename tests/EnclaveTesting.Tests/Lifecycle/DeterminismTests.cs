@@ -2,8 +2,10 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using EnclaveTesting.Attestation;
 using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Machine;
+using EnclaveTesting.Tests.Shared;
 using Xunit.Abstractions;
 
 namespace EnclaveTesting.Tests.Lifecycle;
@@ -30,6 +32,35 @@ public class DeterminismTests(ITestOutputHelper output)
         runs.Distinct().Should().ContainSingle();
         another.Console.Should().NotBe(runs[0].Console);
         another.Packets.Should().NotBe(runs[0].Packets);
+    }
+
+    [Fact]
+    public async Task Attestation_documents_follow_from_the_seed()
+    {
+        async Task<(long? Instructions, string Document)> RunAsync(ulong seed)
+        {
+            await using Enclave enclave = new EnclaveBuilder()
+                .WithImage(LinuxApp.Image("nsm", Convert.ToHexStringLower(Cbor.Request("Attestation", ("nonce", new byte[] { 1, 2, 3 })))))
+                .WithMemory(128)
+                .WithCpus(1)
+                .WithTime(MachineTime.Virtual)
+                .WithSeed(seed)
+                .WithStartupTimeout(TimeSpan.FromMinutes(5))
+                .WaitFor(Wait.ForExit())
+                .Build();
+            await enclave.StartAsync();
+            long? instructions = (await enclave.Exited).Instructions;
+            // The command prints the response in hexadecimal, a map with a document of some thousand bytes.
+            string response = enclave.Console.All.Lines.Single(line => line.Length > 4000);
+            byte[] document = (byte[])Cbor.Member(Cbor.Decode(Convert.FromHexString(response)), "Attestation", "document");
+            AttestationDocument.Parse(document).Verify(AttestationPolicy.Trusting() with { Nonce = new byte[] { 1, 2, 3 }, TimeProvider = enclave.TimeOfDay });
+            return (instructions, Hash(document));
+        }
+
+        var runs = await Task.WhenAll(RunAsync(7), RunAsync(7), RunAsync(8));
+
+        runs[1].Should().Be(runs[0]);
+        runs[2].Document.Should().NotBe(runs[0].Document);
     }
 
     [Fact]

@@ -285,7 +285,7 @@ public sealed class NsmGuestTests(NsmGuests guests, ITestOutputHelper output) : 
         await using NsmBridge nsm = await NsmBridge.ConnectAsync(enclave);
         var options = new NsmOptions();
         var pcrs = new PcrBank(enclave.Measurements, options);
-        var reference = new NsmProtocol(pcrs, options, new AttestationSigner(options), new NsmRandom(null), TimeProvider.System);
+        var reference = new NsmProtocol(pcrs, options, new AttestationSigner(options, seed: null), new NsmRandom(null), TimeProvider.System);
         byte[] buffer = new byte[NsmProtocol.MaxResponseSize];
         byte[][] requests = [.. Enumerable.Range(0, Count).Select(_ => NsmCorpus.Generate(random)).Where(it => it.Length <= NsmProtocol.MaxRequestSize)];
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
@@ -17,25 +18,31 @@ public sealed class AttestationAuthority
     private static readonly TimeSpan EnclaveLifetime = TimeSpan.FromHours(3);
     private static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(3);
 
+    // How long one certificate is used. It begins with a multiple of this, so that it does not matter when it was first asked for.
+    private static readonly TimeSpan InstancePeriod = TimeSpan.FromHours(12);
+    private static readonly TimeSpan EnclavePeriod = EnclaveLifetime / 2;
+
+    /// <summary>Begun earlier than needed, so that a clock that is set back a little finds them valid, as it would with AWS's.</summary>
+    private static readonly TimeSpan Lead = TimeSpan.FromHours(6);
+
     /// <summary>Regional, zonal and instance authorities stand below the root.</summary>
     private const int Levels = 3;
 
     private const int MaxInstances = 64;
 
-    private static readonly Lazy<AttestationAuthority> Shared = new(Create);
+    private static readonly Lazy<AttestationAuthority> Shared = new(() => Create(AttestationSecret.WellKnown));
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<(string Region, string Instance), Issuers> _instances = [];
-    private readonly ECDsa _key;
+    private readonly Dictionary<(ulong? Seed, string Region, string Instance), Issuers> _instances = [];
+    private readonly AttestationSecret _secret = AttestationSecret.Create();
     private readonly CertificateIssuer _root;
 
-    private AttestationAuthority(CertificateIssuer root, ECDsa key)
-    {
-        _root = root;
-        _key = key;
-    }
+    private AttestationAuthority(CertificateIssuer root) => _root = root;
 
-    /// <summary>One authority for the whole process, made when it is first asked for.</summary>
+    /// <summary>
+    /// The one that enclaves use unless told otherwise. Its root is the same in every process and on every host, and the root's key is in this
+    /// library for everybody to read: trust it in tests only.
+    /// </summary>
     public static AttestationAuthority Default => Shared.Value;
 
     /// <summary>The root certificate in DER.</summary>
@@ -45,12 +52,7 @@ public sealed class AttestationAuthority
     public string RootCertificatePem => PemEncoding.WriteString("CERTIFICATE", _root.Certificate);
 
     /// <summary>A new authority with a key of its own. Its root is valid from 1970 to 2100, wherever a guest's clock may stand.</summary>
-    public static AttestationAuthority Create()
-    {
-        var key = ECDsa.Create(ECCurve.NamedCurves.nistP384);
-        var root = CertificateIssuer.CreateRoot(NitroNames.Root, key, DateTimeOffset.UnixEpoch, new DateTimeOffset(2100, 1, 1, 0, 0, 0, TimeSpan.Zero));
-        return new AttestationAuthority(root, key);
-    }
+    public static AttestationAuthority Create() => Create(AttestationSecret.Create());
 
     /// <summary>An authority of your own.</summary>
     /// <param name="certificate">A certificate of an authority for a P-384 key, with that key.</param>
@@ -66,7 +68,7 @@ public sealed class AttestationAuthority
         var key = certificate.GetECDsaPrivateKey();
         if (key is not { KeySize: 384 })
             throw new ArgumentException($"The certificate of {certificate.Subject} has no private key on P-384.", nameof(certificate));
-        return new AttestationAuthority(new CertificateIssuer(certificate, key), key);
+        return new AttestationAuthority(new CertificateIssuer(certificate, AttestationKey.FromPlatform(key)));
     }
 
     /// <summary>An authority of your own, from the texts of a certificate and of its unencrypted private key.</summary>
@@ -118,53 +120,76 @@ public sealed class AttestationAuthority
     }
 
     /// <summary>The root's certificate and private key as a PKCS #12 file's bytes.</summary>
+    /// <exception cref="CryptographicException">The key may not be read.</exception>
     public byte[] ExportPkcs12(string? password = null)
     {
+        using ECDsa key = _root.Key.Export();
         using var certificate = X509CertificateLoader.LoadCertificate(_root.Certificate);
-        using var withKey = certificate.CopyWithPrivateKey(_key);
+        using var withKey = certificate.CopyWithPrivateKey(key);
         return withKey.ExportPkcs12(Pkcs12ExportPbeParameters.Pbes2Aes256Sha256, password);
     }
 
+    /// <summary>One that nobody trusts.</summary>
+    /// <param name="seed">What its key follows from; null makes it at random.</param>
+    internal static AttestationAuthority CreateImpostor(ulong? seed) =>
+        Create(seed is { } value ? AttestationSecret.FromSeed(value) : AttestationSecret.Create());
+
     /// <summary>Issues what an enclave signs its documents with.</summary>
+    /// <param name="seed">What keys and certificates below the root follow from, together with all that follows here; null makes them at random.</param>
     /// <param name="region">The region named in the certificates.</param>
     /// <param name="instance">The parent instance named in the certificates.</param>
     /// <param name="module">The module named in the enclave's certificate.</param>
-    /// <param name="now">The guest's time, from which the certificates are valid.</param>
-    /// <param name="expired">The enclave's certificate has ended an hour ago.</param>
-    internal AttestationChain Issue(string region, string instance, string module, DateTimeOffset now, bool expired)
+    /// <param name="now">The guest's time, at which the certificates are valid.</param>
+    /// <param name="expired">The enclave's certificate has ended an hour ago or more.</param>
+    internal AttestationChain Issue(ulong? seed, string region, string instance, string module, DateTimeOffset now, bool expired)
     {
         lock (_lock)
         {
-            var issuers = FindIssuers(region, instance, now);
-            var key = ECDsa.Create(ECCurve.NamedCurves.nistP384);
-            var end = expired ? now - TimeSpan.FromHours(1) : now + EnclaveLifetime;
-            byte[] certificate = issuers.Instance.IssueEnclave(NitroNames.Enclave(region, module), key, end - EnclaveLifetime - ClockSkew, end);
-            return new AttestationChain(key, certificate, issuers.Bundle, now - ClockSkew, now + EnclaveLifetime / 2);
+            var issuers = FindIssuers(seed, region, instance, now);
+            var secret = seed is { } value ? AttestationSecret.FromSeed(value) : AttestationSecret.Create();
+            DateTimeOffset start = BeginOfPeriod(now, EnclavePeriod), end = expired ? start - TimeSpan.FromHours(1) : start + EnclaveLifetime;
+            string name = string.Create(CultureInfo.InvariantCulture, $"enclave|{region}|{instance}|{module}|{end.Ticks}");
+            var key = secret.Key(name);
+            byte[] certificate = issuers.Instance.IssueEnclave(NitroNames.Enclave(region, module), key, secret.Serial(name), end - EnclaveLifetime - ClockSkew, end);
+            return new AttestationChain(key, certificate, issuers.Bundle, start, start + EnclavePeriod);
         }
     }
 
-    private Issuers FindIssuers(string region, string instance, DateTimeOffset now)
+    private static AttestationAuthority Create(AttestationSecret secret)
     {
-        if (_instances.TryGetValue((region, instance), out var issuers) && issuers.Covers(now))
+        const string name = "root";
+        return new AttestationAuthority(CertificateIssuer.CreateRoot(NitroNames.Root, secret.Key(name), secret.Serial(name), DateTimeOffset.UnixEpoch,
+            new DateTimeOffset(2100, 1, 1, 0, 0, 0, TimeSpan.Zero)));
+    }
+
+    private Issuers FindIssuers(ulong? seed, string region, string instance, DateTimeOffset now)
+    {
+        DateTimeOffset period = BeginOfPeriod(now, InstancePeriod);
+        if (_instances.TryGetValue((seed, region, instance), out var issuers) && issuers.Period == period)
             return issuers;
         if (_instances.Count >= MaxInstances)
             _instances.Clear();
 
-        // Begun earlier than needed, so that a clock that is set back a little finds them valid, as it would with AWS's.
-        var start = now - TimeSpan.FromHours(6);
-        var regional = _root.IssueAuthority(NitroNames.Regional(region), 2, CertificateIssuer.AuthorityUsage,
-            NitroNames.RevocationList("regional"), start, start + RegionalLifetime);
-        var zonal = regional.IssueAuthority(NitroNames.Zonal(region), 1, CertificateIssuer.AuthorityUsage,
-            NitroNames.RevocationList("zonal"), start, start + ZonalLifetime);
-        var own = zonal.IssueAuthority(NitroNames.Instance(region, instance), 0, X509KeyUsageFlags.KeyCertSign,
-            revocationList: null, start, start + InstanceLifetime);
-        issuers = new Issuers(own, [_root.Certificate, regional.Certificate, zonal.Certificate, own.Certificate],
-            start + ClockSkew + EnclaveLifetime + TimeSpan.FromHours(1), start + InstanceLifetime - EnclaveLifetime);
-        return _instances[(region, instance)] = issuers;
+        var secret = seed is { } value ? AttestationSecret.FromSeed(value) : _secret;
+        DateTimeOffset start = period - Lead;
+        string suffix = string.Create(CultureInfo.InvariantCulture, $"|{region}|{instance}|{period.Ticks}");
+        var regional = IssueAuthority(_root, "regional", id => NitroNames.Regional(region, id), 2, RegionalLifetime);
+        var zonal = IssueAuthority(regional, "zonal", id => NitroNames.Zonal(region, id), 1, ZonalLifetime);
+        const string own = "instance";
+        var last = zonal.IssueAuthority(NitroNames.Instance(region, instance), secret.Key(own + suffix), secret.Serial(own + suffix), 0,
+            X509KeyUsageFlags.KeyCertSign, revocationList: null, start, start + InstanceLifetime);
+        return _instances[(seed, region, instance)] = new Issuers(last, [_root.Certificate, regional.Certificate, zonal.Certificate, last.Certificate], period);
+
+        CertificateIssuer IssueAuthority(CertificateIssuer issuer, string level, Func<string, X500DistinguishedName> subject, int pathLength, TimeSpan lifetime)
+        {
+            string name = level + suffix;
+            return issuer.IssueAuthority(subject(secret.Id(name)), secret.Key(name), secret.Serial(name), pathLength, CertificateIssuer.AuthorityUsage,
+                NitroNames.RevocationList(level, secret.Guid(name)), start, start + lifetime);
+        }
     }
 
-    private sealed record Issuers(CertificateIssuer Instance, IReadOnlyList<byte[]> Bundle, DateTimeOffset From, DateTimeOffset Until)
-    {
-        public bool Covers(DateTimeOffset time) => time >= From && time < Until;
-    }
+    private static DateTimeOffset BeginOfPeriod(DateTimeOffset time, TimeSpan period) =>
+        new(time.UtcTicks - time.UtcTicks % period.Ticks, TimeSpan.Zero);
+
+    private sealed record Issuers(CertificateIssuer Instance, IReadOnlyList<byte[]> Bundle, DateTimeOffset Period);
 }

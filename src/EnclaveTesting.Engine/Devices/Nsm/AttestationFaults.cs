@@ -6,7 +6,7 @@ public sealed record AttestationFaults
     /// <summary>Nothing is wrong.</summary>
     public static AttestationFaults None { get; } = new();
 
-    /// <summary>The enclave's certificate ended an hour before the document was made.</summary>
+    /// <summary>The enclave's certificate ended an hour or more before the document was made.</summary>
     public bool ExpiredCertificate { get; init; }
 
     /// <summary>The chain is sound and has the usual names, but begins with a root that nobody knows.</summary>

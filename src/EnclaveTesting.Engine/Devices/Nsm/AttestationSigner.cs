@@ -1,5 +1,4 @@
 using System.Formats.Cbor;
-using System.Security.Cryptography;
 using EnclaveTesting.Engine.Eif;
 
 namespace EnclaveTesting.Engine.Devices.Nsm;
@@ -8,7 +7,9 @@ namespace EnclaveTesting.Engine.Devices.Nsm;
 /// Makes an enclave's attestation documents: COSE_Sign1 (RFC 9052 §4.2), untagged and with ES384 as AWS sends them. The chain is
 /// kept, so that a document costs one signature.
 /// </summary>
-internal sealed class AttestationSigner(NsmOptions options)
+/// <param name="options">What the module knows.</param>
+/// <param name="seed">What keys and certificates below the root follow from, together with names and time; null makes them at random.</param>
+internal sealed class AttestationSigner(NsmOptions options, ulong? seed)
 {
     public const string Digest = "SHA384";
 
@@ -25,7 +26,7 @@ internal sealed class AttestationSigner(NsmOptions options)
     {
         var chain = FindChain(now, faults);
         byte[] payload = EncodePayload(pcrs, request, now, faults, chain);
-        byte[] signature = chain.Key.SignData(EncodeSigStructure(payload), HashAlgorithmName.SHA384, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
+        byte[] signature = chain.Key.Sign(EncodeSigStructure(payload));
         if (faults.CorruptedSignature)
             signature[^1] ^= 1;
 
@@ -44,8 +45,8 @@ internal sealed class AttestationSigner(NsmOptions options)
     {
         if (_chain is not null && _chain.Covers(now) && _chainExpired == faults.ExpiredCertificate && _chainOfImpostor == faults.WrongRoot)
             return _chain;
-        var authority = faults.WrongRoot ? _impostor ??= AttestationAuthority.Create() : options.Authority ?? AttestationAuthority.Default;
-        _chain = authority.Issue(options.Region, options.InstanceId, options.EffectiveModuleId, now, faults.ExpiredCertificate);
+        var authority = faults.WrongRoot ? _impostor ??= AttestationAuthority.CreateImpostor(seed) : options.Authority ?? AttestationAuthority.Default;
+        _chain = authority.Issue(seed, options.Region, options.InstanceId, options.EffectiveModuleId, now, faults.ExpiredCertificate);
         _chainExpired = faults.ExpiredCertificate;
         _chainOfImpostor = faults.WrongRoot;
         return _chain;

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
 namespace EnclaveTesting.Engine.Devices.Nsm;
@@ -11,11 +10,11 @@ internal static class NitroNames
 
     public static X500DistinguishedName Root { get; } = Build(["C=US", "O=Amazon", "OU=AWS", "CN=aws.nitro-enclaves"]);
 
-    public static X500DistinguishedName Regional(string region) =>
-        Build(["C=US", "O=Amazon", "OU=AWS", $"CN={RandomId()}.{region}.aws.nitro-enclaves"]);
+    public static X500DistinguishedName Regional(string region, string id) =>
+        Build(["C=US", "O=Amazon", "OU=AWS", $"CN={id}.{region}.aws.nitro-enclaves"]);
 
-    public static X500DistinguishedName Zonal(string region) =>
-        Build([$"CN={RandomId()}.zonal.{region}.aws.nitro-enclaves", "OU=AWS", "O=Amazon", "C=US", "ST=WA", "L=Seattle"]);
+    public static X500DistinguishedName Zonal(string region, string id) =>
+        Build([$"CN={id}.zonal.{region}.aws.nitro-enclaves", "OU=AWS", "O=Amazon", "C=US", "ST=WA", "L=Seattle"]);
 
     public static X500DistinguishedName Instance(string region, string instance) =>
         Build(["C=US", "ST=Washington", "L=Seattle", "O=Amazon", "OU=AWS", $"CN={instance}.{region}.aws.nitro-enclaves"]);
@@ -24,9 +23,7 @@ internal static class NitroNames
         Build(["C=US", "ST=Washington", "L=Seattle", "O=Amazon", "OU=AWS", $"CN={module}.{region}.aws"]);
 
     /// <summary>As long as AWS's addresses are, in a domain that never resolves (RFC 6761).</summary>
-    public static string RevocationList(string level) => $"http://{level}-nitro-enclaves-crl.invalid/crl/{Guid.NewGuid()}.crl";
-
-    private static string RandomId() => RandomNumberGenerator.GetHexString(16, lowercase: true);
+    public static string RevocationList(string level, Guid id) => $"http://{level}-nitro-enclaves-crl.invalid/crl/{id}.crl";
 
     private static X500DistinguishedName Build(ReadOnlySpan<string> members)
     {
