@@ -21,6 +21,9 @@ internal static class BootLayout
     /// <summary>The command line, zero-terminated, at most 64 KiB.</summary>
     public const ulong CommandLine = 0x2_0000;
 
+    /// <summary>What boot_params point to for more than fits them.</summary>
+    public const ulong SetupData = 0x3_0000;
+
     /// <summary>The boot code selector of the Linux boot protocol (__BOOT_CS).</summary>
     public const ushort CodeSelector = 0x10;
 

@@ -9,7 +9,7 @@ internal static class BootParams
     private const int E820EntrySize = 20, MaximumE820Entries = 128;
     private const byte UnknownLoader = 0xFF, LoadedHigh = 1;
 
-    public static void Write(GuestMemory memory, IKernel kernel, int commandLine, ulong initrd, ulong initrdSize, ulong rootPointer)
+    public static void Write(GuestMemory memory, IKernel kernel, int commandLine, ulong initrd, ulong initrdSize, ulong rootPointer, ulong setupData)
     {
         Span<byte> page = memory.GetSpan(new GuestAddress(BootLayout.BootParams), 4096);
         page.Clear();
@@ -36,6 +36,7 @@ internal static class BootParams
         BinaryPrimitives.WriteUInt32LittleEndian(page[0x0C4..], (uint)(initrdSize >> 32));
         BinaryPrimitives.WriteUInt32LittleEndian(page[0x228..], (uint)BootLayout.CommandLine);
         BinaryPrimitives.WriteUInt32LittleEndian(page[0x238..], (uint)commandLine);
+        BinaryPrimitives.WriteUInt64LittleEndian(page[0x250..], setupData);
 
         IReadOnlyList<E820Entry> map = E820Entry.Map(memory);
         if (map.Count > MaximumE820Entries)

@@ -46,7 +46,7 @@ internal static class LinuxBoot
         ulong rootPointer = machine.Acpi ? AcpiTables.RootPointer : 0;
         BootEntry entry = kernel.Entry == KernelEntry.Pvh
             ? PreparePvh(kernel, memory, initrd.Start, initrd.Size, rootPointer)
-            : PrepareLinux64(kernel, memory, commandLineBytes.Length, initrd.Start, initrd.Size, rootPointer);
+            : PrepareLinux64(kernel, memory, commandLineBytes.Length, initrd.Start, initrd.Size, rootPointer, machine.Entropy.Span);
         return new LoadedImage(entry, measurements);
     }
 
@@ -84,9 +84,11 @@ internal static class LinuxBoot
         return new BootEntry(new CpuRegisters { Rip = kernel.EntryAddress, Rbx = BootLayout.PvhStartInfo, Rflags = FlagsAlwaysOne }, system);
     }
 
-    private static BootEntry PrepareLinux64(IKernel kernel, GuestMemory memory, int commandLine, ulong initrd, ulong initrdSize, ulong rootPointer)
+    private static BootEntry PrepareLinux64(
+        IKernel kernel, GuestMemory memory, int commandLine, ulong initrd, ulong initrdSize, ulong rootPointer, ReadOnlySpan<byte> entropy)
     {
-        BootParams.Write(memory, kernel, commandLine, initrd, initrdSize, rootPointer);
+        ulong setupData = entropy.IsEmpty ? 0 : BootEntropy.Write(memory, entropy);
+        BootParams.Write(memory, kernel, commandLine, initrd, initrdSize, rootPointer, setupData);
         CpuSystemRegisters system = FlatSegments(memory, SegmentRegister.Code64(BootLayout.CodeSelector)) with
         {
             Cr0 = ProtectionEnabled | ExtensionType | NumericError | PagingEnabled,

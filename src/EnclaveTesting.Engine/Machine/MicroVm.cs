@@ -44,7 +44,10 @@ internal sealed class MicroVm : IAsyncDisposable
         MemoryBytes = options.MemoryBytes ?? (image.DefaultMemory > 0 ? image.DefaultMemory : EifBuilder.DefaultMemory);
         Time = accelerator.Time;
         _seed = options.Seed ?? (Time == MachineTime.Virtual ? DefaultSeed : null);
-        var platform = new PlatformDescription(Cpus, MachineDevices.CountVirtio(options), options.Acpi);
+        var platform = new PlatformDescription(Cpus, MachineDevices.CountVirtio(options), options.Acpi)
+        {
+            Entropy = options.CpuTemplate == CpuTemplate.Baseline ? BootEntropy.Create(_seed) : default,
+        };
         CommandLine = KernelCommandLine.Build(image.CommandLine, options.ExtraCommandLine, options.Acpi ? 0 : platform.VirtioDevices);
         Accelerator = accelerator.Accelerator.Kind;
         AcceleratorReason = accelerator.Reason;

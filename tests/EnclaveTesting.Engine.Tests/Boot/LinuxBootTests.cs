@@ -35,6 +35,35 @@ public class LinuxBootTests
         (loaded.Entry.System.Cr4 & 0x20).Should().Be(0x20);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(BootEntropy.Size)]
+    public void Random_bytes_are_the_only_setup_data(int count)
+    {
+        using GuestMemory memory = GuestMemory.Allocate(64 << 20);
+        byte[] entropy = BootEntropy.Create(seed: 7)[..count];
+        var platform = new PlatformDescription(Cpus: 1, VirtioDevices: 1, Acpi: false) { Entropy = entropy };
+
+        LoadedImage loaded = Load(TestKernels.BzImage(Code), memory, platform: platform);
+
+        ulong setupData = Read<ulong>(memory, loaded.Entry.Registers.Rsi + 0x250);
+        (setupData == 0).Should().Be(count == 0);
+        if (setupData == 0)
+            return;
+        Read<ulong>(memory, setupData).Should().Be(0, "nothing follows");
+        Read<uint>(memory, setupData + 8).Should().Be(9, "SETUP_RNG_SEED");
+        Read<int>(memory, setupData + 12).Should().Be(count);
+        memory.GetSpan(new GuestAddress(setupData + 16), count).ToArray().Should().Equal(entropy);
+    }
+
+    [Fact]
+    public void Random_bytes_follow_from_the_seed_or_from_nothing()
+    {
+        BootEntropy.Create(7).Should().HaveCount(BootEntropy.Size).And.Equal(BootEntropy.Create(7));
+        BootEntropy.Create(7).Should().NotEqual(BootEntropy.Create(8));
+        BootEntropy.Create(null).Should().HaveCount(BootEntropy.Size).And.NotEqual(BootEntropy.Create(null));
+    }
+
     [Fact]
     public void The_initrd_is_all_ramdisks_in_order_and_the_extra_one_padded_to_four_bytes()
     {
@@ -221,12 +250,12 @@ public class LinuxBootTests
             iter: 2000);
     }
 
-    private static LoadedImage Load(byte[] kernel, GuestMemory? memory = null, string commandLine = CommandLine, byte[]? extraInitrd = null, bool acpi = false, Func<EifBuilder, EifBuilder>? configure = null)
+    private static LoadedImage Load(byte[] kernel, GuestMemory? memory = null, string commandLine = CommandLine, byte[]? extraInitrd = null, bool acpi = false, Func<EifBuilder, EifBuilder>? configure = null, PlatformDescription? platform = null)
     {
         EifBuilder builder = new EifBuilder().WithKernel(kernel).WithCommandLine(CommandLine).AddRamdisk(FirstRamdisk).AddRamdisk(SecondRamdisk);
         using EifImage image = EifImage.Load((configure?.Invoke(builder) ?? builder).Build());
         using GuestMemory? own = memory is null ? GuestMemory.Allocate(32 << 20) : null;
-        return LinuxBoot.Load(image, memory ?? own!, new PlatformDescription(Cpus: 2, VirtioDevices: 2, acpi), commandLine, extraInitrd);
+        return LinuxBoot.Load(image, memory ?? own!, platform ?? new PlatformDescription(Cpus: 2, VirtioDevices: 2, acpi), commandLine, extraInitrd);
     }
 
     private static T Read<T>(GuestMemory memory, ulong address)

@@ -63,6 +63,35 @@ public class DeterminismTests(ITestOutputHelper output)
         runs[2].Document.Should().NotBe(runs[0].Document);
     }
 
+    /// <summary>Its random numbers follow from what the loader gives it; otherwise they would be the same for all seeds.</summary>
+    [Fact]
+    public async Task On_a_processor_without_RDRAND_Linux_is_random_by_the_seed_too()
+    {
+        async Task<string> RunAsync(ulong seed)
+        {
+            await using Enclave enclave = new EnclaveBuilder()
+                .WithImage(LinuxApp.Image("random", "16"))
+                .WithMemory(128)
+                .WithCpus(1)
+                .WithCpuTemplate(CpuTemplate.Baseline)
+                .WithTime(MachineTime.Virtual)
+                .WithSeed(seed)
+                .WithStartupTimeout(TimeSpan.FromMinutes(5))
+                .WaitFor(Wait.ForExit())
+                .Build();
+            await enclave.StartAsync();
+            await enclave.Exited;
+            string console = enclave.Console.All.Text;
+            console.IndexOf("random: crng init done", StringComparison.Ordinal).Should().BeInRange(0, console.IndexOf("Kernel command line", StringComparison.Ordinal), console);
+            return enclave.Console.All.Lines.Single(line => line.Length == 32 && line.All(char.IsAsciiHexDigitLower));
+        }
+
+        string[] runs = await Task.WhenAll(RunAsync(7), RunAsync(7), RunAsync(8));
+
+        runs[1].Should().Be(runs[0]);
+        runs[2].Should().NotBe(runs[0]);
+    }
+
     [Fact]
     public async Task The_software_CPU_has_virtual_time_unless_told_otherwise()
     {
