@@ -32,6 +32,15 @@ internal sealed class CloneTimings
     /// <summary>Of that, the processor time of all threads of the process, which a busy host does not stretch; a jiffy or less is noise.</summary>
     public Sample RestoredToReplyCpuMs { get; } = new();
 
+    /// <summary>What the hypervisor's calls of a restore take without this library (<see cref="KvmFloor"/>), each time before a restore; on KVM.</summary>
+    public Sample IoctlsToStartMs { get; } = new();
+
+    /// <summary>The same until the guest needs somebody for the first time.</summary>
+    public Sample IoctlsToExitMs { get; } = new();
+
+    /// <summary>The calls up to the start, and what the guest's processor then executes until its reply; on KVM.</summary>
+    public Sample IoctlsToReplyMs { get; } = new();
+
     public Sample DisposeMs { get; } = new();
 
     /// <summary>By how much the resident memory of the process grew for each machine that was alive and had answered: as the kernel counts it, and
@@ -104,7 +113,7 @@ internal sealed class CloneTimings
             try
             {
                 // KVM here may not run Linux; the bare-metal guest runs everywhere.
-                foreach ((string name, EifBuilder image) in ((string, EifBuilder)[])[("hello", HelloBuilder(memoryMiB)), .. accelerator == Accelerator.Software ? [("linux", Linux(memoryMiB))] : Array.Empty<(string, EifBuilder)>()])
+                foreach ((string name, EifBuilder image) in ((string, EifBuilder)[])[("hello", Hello(memoryMiB)), .. accelerator == Accelerator.Software ? [("linux", Linux(memoryMiB))] : Array.Empty<(string, EifBuilder)>()])
                     Console.WriteLine((await MeasureAsync(image, accelerator, runs, 50)).ToString($"{name} {memoryMiB} MiB on {accelerator}"));
             }
             catch (AcceleratorUnavailableException exception)
@@ -125,11 +134,14 @@ internal sealed class CloneTimings
           restored: to first reply    ms {RestoredToReplyMs}
             of that, processor time   ms {RestoredToReplyCpuMs}
           restored: to start          ms {RestoredToStartMs}
+          ioctls and guest: to reply  ms {IoctlsToReplyMs}
+          ioctls alone: to first exit ms {IoctlsToExitMs}
+          ioctls alone: to start      ms {IoctlsToStartMs}
           dispose                     ms {DisposeMs}
           memory of a clone that answered  MiB {CloneMiB.Resident,6:F1} resident, {CloneMiB.Proportional:F1} with shared pages once
         """;
 
-    private static EifBuilder HelloBuilder(int memoryMiB) => new EifBuilder()
+    public static EifBuilder Hello(int memoryMiB) => new EifBuilder()
         .WithKernel(HelloImage.Kernel()).WithCommandLine("console=ttyS0").WithDefaultMemory((long)memoryMiB << 20).WithDefaultCpus(1).AddRamdisk(new byte[1024]);
 
     private static async Task BootAsync(MicroVm machine)
@@ -167,6 +179,8 @@ internal sealed class CloneTimings
     {
         for (int i = -3; i < runs; i++)
         {
+            (double ToStart, double ToExit)? ioctls = snapshot.Description.Accelerator == Accelerator.Kvm ? KvmFloor.Measure(snapshot) : null;
+
             TimeSpan cpu = Environment.CpuUsage.TotalTime;
             long begin = Stopwatch.GetTimestamp();
             MicroVm machine = MicroVm.Restore(snapshot, options);
@@ -175,6 +189,7 @@ internal sealed class CloneTimings
             await AskAsync(machine);
             double replied = Stopwatch.GetElapsedTime(begin).TotalMilliseconds;
             cpu = Environment.CpuUsage.TotalTime - cpu;
+            double guest = ioctls is null ? 0 : KvmFloor.GuestTime();
             begin = Stopwatch.GetTimestamp();
             await machine.DisposeAsync();
             // The first ones compile.
@@ -183,6 +198,13 @@ internal sealed class CloneTimings
             RestoredToStartMs.Add(started);
             RestoredToReplyMs.Add(replied);
             RestoredToReplyCpuMs.Add(cpu.TotalMilliseconds);
+            if (ioctls is { } floor)
+            {
+                IoctlsToStartMs.Add(floor.ToStart);
+                IoctlsToExitMs.Add(floor.ToExit);
+                IoctlsToReplyMs.Add(floor.ToStart + guest);
+            }
+
             DisposeMs.Add(Stopwatch.GetElapsedTime(begin).TotalMilliseconds);
         }
     }

@@ -2,7 +2,7 @@ using BenchmarkDotNet.Running;
 using EnclaveTesting.Benchmarks;
 using EnclaveTesting.Benchmarks.Suite;
 
-// [--quick] [--json FILE]      everything, beside peers: table, JSON, plot
+// [--quick] [--json FILE] [--only start|streams|processor|memory|image]      everything or one part, beside peers: table, JSON, plot
 // compare RUNS TOOL...         start to first console line and heartbeat, side by side with QEMU (see ../compare-qemu.sh)
 // tcg RUNS TOOL [KERNEL...]    boots and speed by kind of work, side by side with QEMU's TCG (see ../compare-tcg.sh)
 // mips RUNS                    the same speeds of the software CPU alone
@@ -10,8 +10,8 @@ using EnclaveTesting.Benchmarks.Suite;
 // memory IMAGE [COUNT] [acpi]  what so many enclaves cost in memory, on the software CPU
 // clone [RUNS MIB]             what keeping, restoring and cloning a machine costs
 // anything else                BenchmarkDotNet's own options
-if (BenchmarkSuite.TryParse(args, out bool quick, out string file))
-    return await BenchmarkSuite.RunAsync(quick, file);
+if (BenchmarkSuite.TryParse(args, out bool quick, out string file, out string? only))
+    return await BenchmarkSuite.RunAsync(quick, file, only);
 switch (args)
 {
     case ["compare", var runs, .. var tools]:

@@ -23,16 +23,19 @@ internal static class BenchmarkSuite
     ];
 
     /// <summary>Whether these are the suite's arguments; everything else is BenchmarkDotNet's.</summary>
-    public static bool TryParse(string[] arguments, out bool quick, out string file)
+    public static bool TryParse(string[] arguments, out bool quick, out string file, out string? only)
     {
         quick = false;
         file = DefaultFile;
+        only = null;
         for (int i = 0; i < arguments.Length; i++)
         {
             if (arguments[i] == "--quick")
                 quick = true;
             else if (arguments[i] == "--json" && i + 1 < arguments.Length)
                 file = arguments[++i];
+            else if (arguments[i] == "--only" && i + 1 < arguments.Length && Array.Exists(Parts, part => part.Name == arguments[i + 1]))
+                only = arguments[++i];
             else
                 return false;
         }
@@ -43,7 +46,8 @@ internal static class BenchmarkSuite
     /// <summary>Measures and reports.</summary>
     /// <param name="quick">Less often, within 50 seconds on a quiet machine.</param>
     /// <param name="file">Where the JSON goes; the plot stands beside it.</param>
-    public static async Task<int> RunAsync(bool quick, string file)
+    /// <param name="only">The part to measure; null measures all.</param>
+    public static async Task<int> RunAsync(bool quick, string file, string? only)
     {
         // Many enclaves at once are what is measured.
         Environment.SetEnvironmentVariable("ENCLAVE_MAX_CPUS", "1000");
@@ -53,7 +57,7 @@ internal static class BenchmarkSuite
         var context = new SuiteContext(quick, directory.FullName);
         try
         {
-            foreach ((string name, Func<SuiteContext, List<Row>, Task> run) in Parts)
+            foreach ((string name, Func<SuiteContext, List<Row>, Task> run) in Parts.Where(part => only is null || part.Name == only))
             {
                 long begin = Stopwatch.GetTimestamp();
                 try
@@ -95,9 +99,9 @@ internal static class BenchmarkSuite
         string area = "";
         foreach (Row row in rows)
         {
-            table.AddRow(new Text(row.Area == area ? "" : row.Area), new Text(row.What), new Text(row.Unit), new Text(Number(row.Value)), new Text(row.Peer ?? ""),
-                new Text(row.Peer is null ? "" : row.PeerValue is { } value ? Number(value) : "absent"),
-                new Text(row.Advantage is { } advantage ? Number(advantage) : "", row.Advantage < 1 ? new Style(Color.Red) : Style.Plain));
+            table.AddRow(new Spectre.Console.Text(row.Area == area ? "" : row.Area), new Spectre.Console.Text(row.What), new Spectre.Console.Text(row.Unit), new Spectre.Console.Text(Number(row.Value)), new Spectre.Console.Text(row.Peer ?? ""),
+                new Spectre.Console.Text(row.Peer is null ? "" : row.PeerValue is { } value ? Number(value) : "absent"),
+                new Spectre.Console.Text(row.Advantage is { } advantage ? Number(advantage) : "", row.Advantage < 1 ? new Style(Color.Red) : Style.Plain));
             area = row.Area;
         }
 

@@ -15,6 +15,9 @@ internal sealed record MachineDescription
     private const int LongestText = 1 << 16;
     private const long MostMemory = 1L << 42;
 
+    // Once for a process: in a virtual machine each CPUID instruction is an exit.
+    private static readonly Lazy<string> HostOfKvm = new(DescribeProcessorAndKernel);
+
     /// <summary>The image's name.</summary>
     public string Name { get; private set; } = "";
 
@@ -56,10 +59,10 @@ internal sealed record MachineDescription
     };
 
     /// <summary>The host as a guest on that accelerator sees it.</summary>
-    public static string DescribeHost(Accelerator accelerator)
+    public static string DescribeHost(Accelerator accelerator) => accelerator == Accelerator.Kvm ? HostOfKvm.Value : "";
+
+    private static string DescribeProcessorAndKernel()
     {
-        if (accelerator != Accelerator.Kvm)
-            return "";
         var text = new StringBuilder(Environment.OSVersion.VersionString);
         if (X86Base.IsSupported)
         {

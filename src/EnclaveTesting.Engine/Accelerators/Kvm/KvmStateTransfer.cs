@@ -82,8 +82,7 @@ internal static unsafe class KvmStateTransfer
         Set(cpu, KvmIoctl.SetXcrs, state.ExtendedControl);
         Set(cpu, KvmIoctl.SetDebugregs, state.DebugRegisters);
         Set(cpu, KvmIoctl.SetLapic, state.LocalApic);
-        foreach (KvmMsrEntry msr in state.Msrs)
-            WriteMsr(cpu, msr);
+        WriteMsrs(cpu, state.Msrs);
         Set(cpu, KvmIoctl.SetVcpuEvents, state.Events);
     }
 
@@ -162,11 +161,35 @@ internal static unsafe class KvmStateTransfer
         return KvmIoctl.Call(cpu, KvmIoctl.SetMsrs, ref msr) == 1;
     }
 
-    private static void WriteMsr(FileDescriptor cpu, KvmMsrEntry entry)
+    private static void WriteMsrs(FileDescriptor cpu, ReadOnlySpan<KvmMsrEntry> entries)
     {
-        if (TryWriteMsr(cpu, entry.Index, entry.Value))
-            return;
-        // What describes the host can be read only; that is no loss where it says the same.
+        while (!entries.IsEmpty)
+        {
+            ReadOnlySpan<KvmMsrEntry> part = entries[..Math.Min(entries.Length, KvmMsrs.MostAtOnce)];
+            int taken = SetMsrs(cpu, part);
+            if (taken < part.Length)
+            {
+                RequireSame(cpu, part[taken]);
+                taken++;
+            }
+
+            entries = entries[taken..];
+        }
+    }
+
+    /// <summary>Writes registers in their order until KVM does not take one.</summary>
+    /// <returns>How many it took.</returns>
+    private static int SetMsrs(FileDescriptor cpu, ReadOnlySpan<KvmMsrEntry> entries)
+    {
+        byte* buffer = stackalloc byte[sizeof(KvmMsrs) + (KvmMsrs.MostAtOnce * sizeof(KvmMsrEntry))];
+        *(KvmMsrs*)buffer = new KvmMsrs { Count = (uint)entries.Length };
+        entries.CopyTo(new Span<KvmMsrEntry>(buffer + sizeof(KvmMsrs), entries.Length));
+        return KvmIoctl.Call(cpu, KvmIoctl.SetMsrs, (nint)buffer);
+    }
+
+    // What describes the host can be read only; that is no loss where it says the same.
+    private static void RequireSame(FileDescriptor cpu, KvmMsrEntry entry)
+    {
         if (!TryReadMsr(cpu, entry.Index, out ulong value) || value != entry.Value)
             throw new KvmException(string.Create(CultureInfo.InvariantCulture, $"KVM_SET_MSRS of 0x{entry.Index:x} to 0x{entry.Value:x}"), LibC.InvalidArgument);
     }

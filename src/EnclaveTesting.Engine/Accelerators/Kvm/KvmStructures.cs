@@ -149,6 +149,17 @@ internal struct KvmOneMsr
     public KvmMsrEntry Entry;
 }
 
+/// <summary>struct kvm_msrs, which its entries follow.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct KvmMsrs
+{
+    /// <summary>KVM refuses 256 and more.</summary>
+    public const int MostAtOnce = 255;
+
+    public uint Count;
+    private readonly uint _padding;
+}
+
 /// <summary>struct kvm_msr_list with room for every register a host reports.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct KvmMsrList

@@ -20,8 +20,6 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
 
     private readonly FileDescriptor _vm;
     private readonly IMachineBus _bus;
-    private readonly KvmCpuidTable _cpuid;
-    private readonly uint[] _msrs;
     private readonly int _extendedSize;
     private readonly SemaphoreSlim _eventGate = new(1);
     private readonly Lock _pausing = new();
@@ -61,6 +59,9 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
         try
         {
             _vm = new FileDescriptor(KvmIoctl.Call(kvm, KvmIoctl.CreateVm));
+            // Before anything else: a filter waits until nobody in the kernel uses the machine as it was, which then nobody does.
+            if (_assist is not null)
+                PrepareAssist(_vm, emulated);
             uint slot = 0;
             foreach (MemoryRegion region in configuration.Memory.Regions)
             {
@@ -81,12 +82,8 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
             var pit = new KvmPitConfig { Flags = KvmPitConfig.SpeakerDummy };
             KvmIoctl.Call(_vm, KvmIoctl.CreatePit2, ref pit);
 
-            _cpuid = KvmCpuid.Supported(kvm);
-            _msrs = KvmStateTransfer.ListMsrs(kvm);
             _extendedSize = KvmIoctl.Call(_vm, KvmIoctl.CheckExtension, KvmCapability.Xsave2);
             _tscDeadline = KvmIoctl.Call(kvm, KvmIoctl.CheckExtension, KvmCapability.TscDeadlineTimer) > 0;
-            if (_assist is not null)
-                PrepareAssist();
             int runSize = KvmIoctl.Call(kvm, KvmIoctl.GetVcpuMmapSize);
             for (int i = 0; i < _cpus.Length; i++)
                 _cpus[i] = new KvmVirtualCpu(_vm, i, runSize, bus, configuration.Memory, _assist, emulated, _extendedSize, _cpus.Length == 1 ? null : _exclusion);
@@ -223,7 +220,7 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
     public KvmMachineState Capture()
     {
         KvmMachineState state = KvmStateTransfer.Capture(_vm);
-        state.Cpus = [.. _cpus.Select(cpu => cpu.Capture(_msrs, _extendedSize))];
+        state.Cpus = [.. _cpus.Select(cpu => cpu.Capture(KvmHost.Msrs, _extendedSize))];
         return state;
     }
 
@@ -275,7 +272,7 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
     {
         if (_template != CpuTemplate.Host)
             return KvmCpuid.Create(_template, number, _cpus.Length);
-        KvmCpuidTable cpuid = _cpuid;
+        KvmCpuidTable cpuid = KvmHost.Cpuid;
         KvmCpuid.Adapt(ref cpuid, number, _cpus.Length, _tscDeadline);
         if (_emulated)
             KvmEmulatedCpuid.Adapt(ref cpuid);
@@ -305,9 +302,9 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
     {
         if (!_started)
             return;
+        _eventThread.Join();
         foreach (KvmVirtualCpu cpu in _cpus)
             cpu.Join();
-        _eventThread.Join();
     }
 
     /// <inheritdoc/>
@@ -325,24 +322,25 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
         Release();
     }
 
-    private void PrepareAssist()
+    /// <summary>Has a new machine tell of what KVM does not execute, for the software CPU's help.</summary>
+    internal static void PrepareAssist(FileDescriptor vm, bool emulated)
     {
-        if (KvmIoctl.Call(_vm, KvmIoctl.CheckExtension, KvmCapability.ExitOnEmulationFailure) > 0)
-            Enable(KvmCapability.ExitOnEmulationFailure, 1);
-        if (!_emulated || KvmIoctl.Call(_vm, KvmIoctl.CheckExtension, KvmCapability.X86MsrFilter) <= 0)
+        if (KvmIoctl.Call(vm, KvmIoctl.CheckExtension, KvmCapability.ExitOnEmulationFailure) > 0)
+            Enable(vm, KvmCapability.ExitOnEmulationFailure, 1);
+        if (!emulated || KvmIoctl.Call(vm, KvmIoctl.CheckExtension, KvmCapability.X86MsrFilter) <= 0)
             return;
         const ulong exitWhenFiltered = 4;
-        Enable(KvmCapability.X86UserSpaceMsr, exitWhenFiltered);
+        Enable(vm, KvmCapability.X86UserSpaceMsr, exitWhenFiltered);
         ulong none = 0;
         var filter = new KvmMsrFilter { RangeFlags = KvmMsrFilter.Write, Count = 1, First = KvmSystemCallEntry.EntryRegister, Bitmap = (nint)(&none) };
-        KvmIoctl.Call(_vm, KvmIoctl.X86SetMsrFilter, ref filter);
+        KvmIoctl.Call(vm, KvmIoctl.X86SetMsrFilter, ref filter);
     }
 
-    private void Enable(int capability, ulong argument)
+    private static void Enable(FileDescriptor vm, int capability, ulong argument)
     {
         var enable = new KvmEnableCap { Capability = (uint)capability };
         enable.Arguments[0] = argument;
-        KvmIoctl.Call(_vm, KvmIoctl.EnableCap, ref enable);
+        KvmIoctl.Call(vm, KvmIoctl.EnableCap, ref enable);
     }
 
     private void Advance(KvmMachineState state, ulong nanoseconds)
@@ -359,10 +357,9 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
 
     private void StartThreads()
     {
+        // It starts the others: a thread takes a while to make, and whoever is here does not have to wait for each.
         _eventThread.Start();
         _started = true;
-        foreach (KvmVirtualCpu cpu in _cpus)
-            cpu.Start();
     }
 
     private void Release()
@@ -381,6 +378,8 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
     {
         try
         {
+            foreach (KvmVirtualCpu cpu in _cpus)
+                cpu.Start();
             Span<LibC.PollFd> fds = stackalloc LibC.PollFd[_doorbells.Count + 1];
             ListEvents(fds);
             var probe = new HaltProbe();
