@@ -16,8 +16,8 @@ internal static class Deadline
     /// <exception cref="EnclaveExitedException">The enclave has ended.</exception>
     public static async Task<T> RunAsync<T>(Enclave enclave, TimeSpan timeout, Func<string> awaited, Func<CancellationToken, Task<T>> operation, CancellationToken cancellationToken)
     {
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(timeout);
+        using var limit = new CancellationTokenSource(timeout, enclave.HostTime);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
         try
         {
             return await operation(deadline.Token).ConfigureAwait(false);

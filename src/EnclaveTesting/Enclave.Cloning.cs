@@ -92,7 +92,7 @@ public sealed partial class Enclave
         {
             progress.Doing("going on from a saved boot");
             MachineDescription saved = found.Machine.Description;
-            _lease = await EnclaveCapacity.Shared.AcquireAsync(saved.Cpus, EnclaveCapacity.MemoryOfClone(saved.MemoryBytes), cancellationToken).ConfigureAwait(false);
+            _lease = await _options.Capacity.AcquireAsync(saved.Cpus, EnclaveCapacity.MemoryOfClone(saved.MemoryBytes), cancellationToken).ConfigureAwait(false);
             if (await TryRestoreAsync(found, cancellationToken).ConfigureAwait(false) is { } machine)
             {
                 turn.Dispose();
@@ -148,7 +148,7 @@ public sealed partial class Enclave
     private async Task<MicroVm> CloneMachineAsync(EnclaveSnapshot original, CancellationToken cancellationToken)
     {
         long memory = EnclaveCapacity.MemoryOfClone(original.Machine.Description.MemoryBytes);
-        _lease = await EnclaveCapacity.Shared.AcquireAsync(0, memory, cancellationToken).ConfigureAwait(false);
+        _lease = await _options.Capacity.AcquireAsync(0, memory, cancellationToken).ConfigureAwait(false);
         MicroVm machine = await Task.Run(() => MicroVm.Restore(original.Machine, MachineOptions()), cancellationToken).ConfigureAwait(false);
         Parent.Begin(machine);
         Parent.Recall(original.Parent!);

@@ -47,7 +47,10 @@ public sealed partial class Enclave : IAsyncDisposable
         Wait = options.Wait ?? (parent.HeartbeatBehaviour.IsAnswered ? Wait.ForHeartbeat() : Wait.ForNothing());
     }
 
-    /// <summary>Raised once when the enclave has ended, for whatever reason, before <see cref="Exited"/> completes.</summary>
+    /// <summary>
+    /// Raised once when the enclave has ended, for whatever reason, before <see cref="Exited"/> completes. <see cref="DisposeAsync"/> waits for the
+    /// handlers, so they must not wait for it.
+    /// </summary>
     public event EventHandler<VmExit>? Ended;
 
     /// <summary>Its name in messages.</summary>
@@ -120,6 +123,8 @@ public sealed partial class Enclave : IAsyncDisposable
 
     internal TimeSpan OperationTimeout => _options.OperationTimeout;
 
+    internal TimeProvider HostTime => _options.HostTime;
+
     /// <summary>Boots the enclave and waits until it is ready.</summary>
     /// <exception cref="EnclaveBootException">It did not become ready: the message has the phase, what was awaited and seen, and the console's tail.</exception>
     /// <exception cref="InvalidOperationException">It was started before.</exception>
@@ -142,6 +147,8 @@ public sealed partial class Enclave : IAsyncDisposable
         catch
         {
             await DisposeAsync().ConfigureAwait(false);
+            // A disposal that came first may not have seen it yet.
+            _lease?.Dispose();
             throw;
         }
     }
@@ -221,7 +228,7 @@ public sealed partial class Enclave : IAsyncDisposable
 
     private async Task BootAsync(CancellationToken cancellationToken)
     {
-        using var progress = new BootProgress(this);
+        using var progress = new BootProgress(this, _options.HostTime, _options.Progress);
         SnapshotStore.Turn? turn = null;
         try
         {
@@ -273,9 +280,10 @@ public sealed partial class Enclave : IAsyncDisposable
 
     private async Task<MicroVm> CreateAsync(BootProgress progress, Action<SnapshotStore.Turn> took, CancellationToken cancellationToken)
     {
+        MicroVm machine;
         try
         {
-            return _machine = _original is { } original
+            machine = _original is { } original
                 ? await CloneMachineAsync(original, cancellationToken).ConfigureAwait(false)
                 : await CreateMachineAsync(progress, took, cancellationToken).ConfigureAwait(false);
         }
@@ -283,6 +291,16 @@ public sealed partial class Enclave : IAsyncDisposable
         {
             throw new EnclaveBootException($"{Name} could not be started: {exception.Message}", BootPhase.NotStarted, timedOut: false, exit: null, "", exception);
         }
+
+        lock (_lock)
+        {
+            if (_disposal is null)
+                return _machine = machine;
+        }
+
+        // Disposed while it was made: nobody else knows of it.
+        await machine.DisposeAsync().ConfigureAwait(false);
+        throw new ObjectDisposedException(Name);
     }
 
     private async Task<MicroVm> CreateMachineAsync(BootProgress progress, Action<SnapshotStore.Turn> took, CancellationToken cancellationToken)
@@ -300,7 +318,7 @@ public sealed partial class Enclave : IAsyncDisposable
         long memory = (_options.MemoryMiB << 20) ?? (image.DefaultMemory > 0 ? image.DefaultMemory : EifBuilder.DefaultMemory);
         int cpus = _options.Cpus ?? (int)Math.Clamp(image.DefaultCpus, 1, 32);
         progress.Doing("waiting for other enclaves to give back CPUs and memory");
-        _lease = await EnclaveCapacity.Shared.AcquireAsync(cpus, memory, cancellationToken).ConfigureAwait(false);
+        _lease = await _options.Capacity.AcquireAsync(cpus, memory, cancellationToken).ConfigureAwait(false);
         progress.Doing("loading the image");
         MicroVmOptions options = MachineOptions() with
         {
@@ -335,8 +353,8 @@ public sealed partial class Enclave : IAsyncDisposable
     {
         progress.Doing("booting");
         var report = new WaitReport();
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        stop.CancelAfter(_options.StartupTimeout);
+        using var timeout = new CancellationTokenSource(_options.StartupTimeout, _options.HostTime);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
         // What it does first belongs to the boot, not to some moment after its begin.
         Task waiting = wait.RunAsync(this, report, stop.Token);
         EndStart();
@@ -401,7 +419,12 @@ public sealed partial class Enclave : IAsyncDisposable
         // Not under the caller's lock.
         await Task.Yield();
         if (_machine is { } machine)
+        {
             await machine.DisposeAsync().ConfigureAwait(false);
+            // Whoever has disposed it finds it ended, and Ended raised.
+            await Exited.ConfigureAwait(false);
+        }
+
         await Parent.StopAsync().ConfigureAwait(false);
         _lease?.Dispose();
         lock (_lock)

@@ -179,6 +179,15 @@ public sealed class EnclaveBuilder
     /// <summary>Keeps booted enclaves elsewhere than all others of the process.</summary>
     internal EnclaveBuilder WithSnapshotStore(SnapshotStore store) => With(Options with { SnapshotStore = store });
 
+    /// <summary>Measures timeouts by another clock.</summary>
+    internal EnclaveBuilder WithHostTime(TimeProvider time) => With(Options with { HostTime = time });
+
+    /// <summary>Gives the lines about a start that takes long to somebody else than standard error.</summary>
+    internal EnclaveBuilder WithProgress(Action<string> progress) => With(Options with { Progress = progress });
+
+    /// <summary>Has the enclave queue with others than all of the process.</summary>
+    internal EnclaveBuilder WithCapacity(EnclaveCapacity capacity) => With(Options with { Capacity = capacity });
+
     /// <summary>Sets how long the enclave may take to become ready; 60 seconds by default.</summary>
     public EnclaveBuilder WithStartupTimeout(TimeSpan timeout) => With(Options with { StartupTimeout = timeout });
 

@@ -14,15 +14,20 @@ namespace EnclaveTesting.Engine.Accelerators;
 /// <param name="Finding">What was found, in words that follow "because".</param>
 internal sealed record AcceleratorProbe(bool Works, string Finding)
 {
-    private const int PatienceMilliseconds = 2000;
+    // A host with a hundred things to do may not run a guest for seconds.
+    private static readonly TimeSpan DefaultPatience = TimeSpan.FromSeconds(10);
+
     private const ulong EntryFlags = 2; // interrupts off; bit 1 is always one
     private const ulong ProtectedPagedMode = 0x8000_0033; // PG, NE, ET, MP, PE
     private const ulong PaeAndSse = 0x620; // OSXMMEXCPT, OSFXSR, PAE
     private const ulong LongMode = 0x500; // LMA, LME
 
-    /// <summary>Runs the probe guest; what cannot even be started did not work either. Takes some milliseconds, two seconds at most where a guest gets stuck or the host is very busy.</summary>
-    public static AcceleratorProbe Run(IAccelerator accelerator)
+    /// <summary>Runs the probe guest; what cannot even be started did not work either. Takes some milliseconds, more only where a guest gets stuck or the host is very busy.</summary>
+    /// <param name="accelerator">What is tried.</param>
+    /// <param name="patience">How long the guest may take; 10 seconds if null.</param>
+    public static AcceleratorProbe Run(IAccelerator accelerator, TimeSpan? patience = null)
     {
+        TimeSpan limit = patience ?? DefaultPatience;
         var watch = Stopwatch.StartNew();
         using var bus = new ProbeBus();
         try
@@ -31,10 +36,10 @@ internal sealed record AcceleratorProbe(bool Works, string Finding)
             BootEntry entry = Load(memory);
             using IVirtualMachine machine = accelerator.CreateMachine(new VirtualMachineConfiguration(memory, 1, NullLogger.Instance), bus);
             machine.Start(entry);
-            bool ended = bus.Wait(PatienceMilliseconds);
+            bool ended = bus.Wait(limit);
             machine.RequestStop();
             machine.Join();
-            return Judge(bus, ended, watch.Elapsed);
+            return Judge(bus, ended, limit, watch.Elapsed);
         }
         catch (Exception exception) when (exception is AcceleratorUnavailableException or GuestMemoryException)
         {
@@ -42,7 +47,7 @@ internal sealed record AcceleratorProbe(bool Works, string Finding)
         }
     }
 
-    private static AcceleratorProbe Judge(ProbeBus bus, bool ended, TimeSpan time)
+    private static AcceleratorProbe Judge(ProbeBus bus, bool ended, TimeSpan limit, TimeSpan time)
     {
         string letters = bus.Letters;
         if (letters == ProbeProgram.Success)
@@ -57,7 +62,7 @@ internal sealed record AcceleratorProbe(bool Works, string Finding)
             2 => "the local APIC's timer",
             _ => "the end",
         };
-        string how = bus.Exit is { } exit ? exit.Detail : ended ? "wrong result." : $"nothing came within {PatienceMilliseconds} ms.";
+        string how = bus.Exit is { } exit ? exit.Detail : ended ? "wrong result." : $"nothing came within {limit.TotalMilliseconds} ms.";
         string bytes = bus.Exit is { InstructionBytes.IsEmpty: false } failed ? $" Bytes at RIP: {Convert.ToHexStringLower(failed.InstructionBytes.Span)}." : "";
         return new AcceleratorProbe(false, $"it does not run real code; a probe guest failed at {part}: {how}{bytes}");
     }
@@ -115,7 +120,7 @@ internal sealed record AcceleratorProbe(bool Works, string Finding)
             }
         }
 
-        public bool Wait(int milliseconds) => _done.Wait(milliseconds);
+        public bool Wait(TimeSpan limit) => _done.Wait(limit);
 
         public uint ReadPort(ushort port, int size) => uint.MaxValue;
 

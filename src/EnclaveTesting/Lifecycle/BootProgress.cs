@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace EnclaveTesting;
 
 /// <summary>Tells a person at the terminal, on standard error, what a start that takes long is doing.</summary>
@@ -8,14 +6,22 @@ internal sealed class BootProgress : IDisposable
     private static readonly TimeSpan First = TimeSpan.FromSeconds(10), Next = TimeSpan.FromSeconds(10);
 
     private readonly Enclave _enclave;
-    private readonly long _started = Stopwatch.GetTimestamp();
-    private readonly Timer _timer;
+    private readonly TimeProvider _time;
+    private readonly Action<string> _tell;
+    private readonly long _started;
+    private readonly ITimer _timer;
     private volatile string _doing = "reading the image";
 
-    public BootProgress(Enclave enclave)
+    /// <param name="enclave">Who starts.</param>
+    /// <param name="time">Says when it takes long.</param>
+    /// <param name="tell">Takes the lines.</param>
+    public BootProgress(Enclave enclave, TimeProvider time, Action<string> tell)
     {
         _enclave = enclave;
-        _timer = new Timer(static state => ((BootProgress)state!).Tell(), this, First, Next);
+        _time = time;
+        _tell = tell;
+        _started = time.GetTimestamp();
+        _timer = time.CreateTimer(static state => ((BootProgress)state!).Tell(), this, First, Next);
     }
 
     public void Doing(string what) => _doing = what;
@@ -25,7 +31,14 @@ internal sealed class BootProgress : IDisposable
     private void Tell()
     {
         string last = _enclave.Console.Log.Tail(1);
-        Console.Error.WriteLine($"EnclaveTesting: {_enclave.Name}: {_doing} for {Text.Duration(TimeSpan.FromSeconds(Math.Round(Stopwatch.GetElapsedTime(_started).TotalSeconds)))}"
-            + (last.Length == 0 ? "" : $"; last console line: {last}"));
+        try
+        {
+            _tell($"EnclaveTesting: {_enclave.Name}: {_doing} for {Text.Duration(TimeSpan.FromSeconds(Math.Round(_time.GetElapsedTime(_started).TotalSeconds)))}"
+                + (last.Length == 0 ? "" : $"; last console line: {last}"));
+        }
+        catch (Exception exception) when (exception is IOException or ObjectDisposedException)
+        {
+            // Standard error may be a file on a full disk; on a timer's thread that would end the process.
+        }
     }
 }

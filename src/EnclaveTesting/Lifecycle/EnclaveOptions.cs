@@ -62,6 +62,15 @@ internal sealed record EnclaveOptions
 
     public TimeSpan OperationTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>By what the timeouts are measured, and when a start takes long.</summary>
+    public TimeProvider HostTime { get; init; } = TimeProvider.System;
+
+    /// <summary>Takes the lines about a start that takes long.</summary>
+    public Action<string> Progress { get; init; } = static line => System.Console.Error.WriteLine(line);
+
+    /// <summary>What it shares CPUs and memory with.</summary>
+    public EnclaveCapacity Capacity { get; init; } = EnclaveCapacity.Shared;
+
     public SnapshotSettings Snapshots { get; init; } = SnapshotSettings.Default;
 
     public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;

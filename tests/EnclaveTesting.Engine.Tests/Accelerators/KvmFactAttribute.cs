@@ -1,5 +1,6 @@
 using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Accelerators.Kvm;
+using EnclaveTesting.Engine.Tests.Machine;
 
 namespace EnclaveTesting.Engine.Tests.Accelerators;
 
@@ -12,7 +13,7 @@ public sealed class KvmFactAttribute : FactAttribute
     public static string? WhyNot { get; } = FindOut();
 
     /// <summary>What the probe guest found.</summary>
-    internal static AcceleratorProbe Probe { get; } = AcceleratorProbe.Run(new KvmAccelerator());
+    internal static AcceleratorProbe Probe { get; } = AcceleratorProbe.Run(new KvmAccelerator(), BareMetalGuest.Patience);
 
     private static string? FindOut()
     {

@@ -61,6 +61,8 @@ public class MachineSnapshotTests
     {
         MicroVmOptions options = OnSoftware with { Time = MachineTime.Virtual, Seed = 7, Cpus = cpus };
         await using BareMetalGuest original = await BareMetalGuest.StartHelloAsync(options);
+        // The last that it prints by itself.
+        await original.WaitForConsoleAsync("ready: told parent on port 9001\n");
         using MachineSnapshot snapshot = await original.Machine.CaptureAsync();
         string before = original.Console;
         await using BareMetalGuest clone = BareMetalGuest.Restore(snapshot, options);

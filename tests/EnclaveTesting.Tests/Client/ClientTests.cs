@@ -1,6 +1,7 @@
 using System.Buffers;
 using EnclaveTesting.Engine.Devices.Vsock;
 using EnclaveTesting.Tests.Lifecycle;
+using EnclaveTesting.Tests.Parent;
 
 namespace EnclaveTesting.Tests.Client;
 
@@ -21,11 +22,17 @@ public class ClientTests
     [Fact]
     public async Task A_reply_that_does_not_come_shows_what_was_said()
     {
-        await using Enclave enclave = await Guest.StartHelloAsync();
+        var time = new ManualTime();
+        await using Enclave enclave = await Guest.StartHelloAsync(builder => builder.WithHostTime(time).WithCapture());
         await using EnclaveClient<string, string> client = enclave.Client<string, string>(5002, Codec.Lines);
         client.Timeout = TimeSpan.FromSeconds(2);
 
-        (await client.Awaiting(it => it.SendAsync("into the sink")).Should().ThrowAsync<EnclaveTimeoutException>()).Which
+        Task<string> reply = client.SendAsync("into the sink");
+        while (!PcapNg.ReadPackets(enclave.Capture!).Exists(packet => packet.AsSpan().IndexOf("into the sink\n"u8) == PcapNg.DataOffset))
+            await Task.Delay(1);
+        time.Advance(client.Timeout);
+
+        (await reply.Awaiting(task => task).Should().ThrowAsync<EnclaveTimeoutException>()).Which
             .Message.Should().Contain("a reply on port 5002").And.Contain("sent: \"into the sink\\n\"").And.Contain("received: nothing").And.Contain("sink: listening");
     }
 

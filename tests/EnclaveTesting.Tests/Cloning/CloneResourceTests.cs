@@ -60,11 +60,11 @@ public class CloneResourceTests(ITestOutputHelper output)
         await CycleAsync(60);
         Held before = Held.Now();
         await CycleAsync(cycles);
-        Held after = Held.Now();
+        Held after = await Held.WhenAsync(held => held.EnclaveThreads <= before.EnclaveThreads && held.Files <= before.Files + 2);
 
         output.WriteLine($"before {before}\nafter  {after}");
         after.Files.Should().BeLessThanOrEqualTo(before.Files + 2, "the runtime may have opened one of its own");
-        after.EnclaveThreads.Should().Be(before.EnclaveThreads);
+        after.EnclaveThreads.Should().BeLessThanOrEqualTo(before.EnclaveThreads);
         after.Managed.Should().BeLessThan(before.Managed + (8 * MiB));
         after.Own.Should().BeLessThan(before.Own + (96 * MiB));
     }
@@ -86,6 +86,16 @@ public class CloneResourceTests(ITestOutputHelper output)
 
     private sealed record Held(int Files, int EnclaveThreads, long Managed, long Own)
     {
+        /// <summary>What is held now, or a little later: a thread whose end was seen may be on the kernel's list for some moments.</summary>
+        public static async Task<Held> WhenAsync(Func<Held, bool> isAsExpected)
+        {
+            long end = Environment.TickCount64 + 60_000;
+            Held held;
+            while (!isAsExpected(held = Now()) && Environment.TickCount64 < end)
+                await Task.Delay(20);
+            return held;
+        }
+
         public static Held Now()
         {
             long managed = GC.GetTotalMemory(forceFullCollection: true);

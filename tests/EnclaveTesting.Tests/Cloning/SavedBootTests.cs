@@ -37,7 +37,7 @@ public sealed class SavedBootTests : IDisposable
         seen.Select(run => run.Restored).Should().Equal(false, true, true);
         seen.Select(run => run.BootLog).Distinct().Should().ContainSingle().Which.Should().Contain("hello: enclave guest starting");
         seen.Select(run => run.Connections).Distinct().Should().ContainSingle();
-        seen[1].Packets.Should().Be(seen[2].Packets).And.BeGreaterThan(5);
+        seen.Should().OnlyContain(run => run.Packets > 5, "the boot's packets are a restored enclave's own, too");
         handled.Should().Be(3, "the parent's handler sees every boot");
         _warnings.Texts.Should().BeEmpty();
     }
@@ -65,10 +65,11 @@ public sealed class SavedBootTests : IDisposable
         {
             await peer.ReadLineAsync(token);
             await peer.WriteLineAsync(text, token);
-        })).WithSnapshot(Wait.Until("the enclave has asked", async (enclave, _) =>
+        })).WithSnapshot(Wait.Until("the enclave has heard its parent", async (enclave, _) =>
         {
             await enclave.Parent.WaitForConnectionAsync(9001);
             await enclave.CommandAsync("connect 7000");
+            await enclave.Console.WaitForLineAsync(line => line is "one" or "two");
         }));
         await using Enclave first = await StartAsync(Saying("one"), store);
         await using Enclave same = await StartAsync(Saying("one"), store);

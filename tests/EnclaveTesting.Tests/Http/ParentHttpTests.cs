@@ -84,7 +84,10 @@ public sealed class ParentHttpTests : IDisposable
             _ = Task.Run(async () =>
             {
                 using (client)
+                {
                     await ParentHttpServer.ServeAsync(client.GetStream(), handler, _stop.Token);
+                    await LoopbackConnection.EndAsync(client.GetStream());
+                }
             });
         }
     }

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using EnclaveTesting.Kms;
+using EnclaveTesting.Tests.Http;
 
 namespace EnclaveTesting.Tests.Kms;
 
@@ -74,5 +75,6 @@ internal sealed class KmsClient : IAsyncDisposable
     {
         using var stream = new NetworkStream(socket, ownsSocket: true);
         await _kms.HandleAsync(stream);
+        await LoopbackConnection.EndAsync(stream);
     }
 }

@@ -1,11 +1,14 @@
 using EnclaveTesting.Engine.Machine;
+using EnclaveTesting.Tests.Parent;
 
 namespace EnclaveTesting.Tests.Lifecycle;
 
 /// <summary>Each way not to become ready has its own readable error, within its time.</summary>
 public class BootFailureTests
 {
-    private static readonly TimeSpan Short = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan StartupTimeout = TimeSpan.FromSeconds(3);
+
+    private readonly ManualTime _time = new();
 
     [Theory]
     [InlineData("no-heartbeat", BootPhase.Booting, "no-heartbeat: sleeping")]
@@ -13,7 +16,8 @@ public class BootFailureTests
     [InlineData("silent", BootPhase.Silent, "nothing was printed")]
     public async Task A_guest_without_heartbeat_runs_into_the_timeout(string guest, BootPhase phase, string console)
     {
-        EnclaveBootException exception = await FailToStartAsync(Guest.Of(guest).WithStartupTimeout(Short));
+        EnclaveBootException exception = await RunIntoTheTimeoutAsync(
+            Guest.Of(guest), enclave => phase == BootPhase.Silent ? Task.CompletedTask : enclave.Console.WaitForLineAsync(console, TimeSpan.FromMinutes(1)));
 
         exception.IsTimeout.Should().BeTrue();
         exception.Phase.Should().Be(phase);
@@ -68,8 +72,15 @@ public class BootFailureTests
     [Fact]
     public async Task Each_wait_reports_what_it_saw()
     {
-        EnclaveBootException exception = await FailToStartAsync(Guest.Of("hello").WithStartupTimeout(Short)
-            .WaitFor(Wait.ForHeartbeat().And(Wait.ForPort(4242)).And(Wait.ForConsole("no such line")).And(Wait.ForParentPort(7000))));
+        EnclaveBootException exception = await RunIntoTheTimeoutAsync(
+            Guest.Of("hello").WithCapture().WaitFor(Wait.ForHeartbeat().And(Wait.ForPort(4242)).And(Wait.ForConsole("no such line")).And(Wait.ForParentPort(7000))),
+            async enclave =>
+            {
+                await enclave.Parent.WaitForHeartbeatAsync(CancellationToken.None);
+                // With the second attempt it is known what became of the first.
+                while (PcapNg.ReadPackets(enclave.Capture!).Count(packet => PcapNg.DestinationPort(packet) == 4242) < 2)
+                    await Task.Delay(1);
+            });
 
         exception.Phase.Should().Be(BootPhase.HeartbeatReceived);
         exception.Message.Should().Contain("[came]    the heartbeat")
@@ -101,10 +112,26 @@ public class BootFailureTests
             .And.Contain("Port 7000 cannot send 0 bytes at a time").And.Contain("credit for 0 bytes").And.Contain("-1 connections").And.Contain("a.example has ports 1 to 65535, not 0");
     }
 
-    private static async Task<EnclaveBootException> FailToStartAsync(EnclaveBuilder builder)
+    private static Task<EnclaveBootException> FailToStartAsync(EnclaveBuilder builder)
     {
         Enclave enclave = builder.Build();
-        EnclaveBootException exception = (await FluentActions.Awaiting(() => enclave.StartAsync()).Should().ThrowAsync<EnclaveBootException>()).Which;
+        return FailureOfAsync(enclave, enclave.StartAsync());
+    }
+
+    /// <summary>Lets the time run out when the enclave waits for its readiness and has done what it will.</summary>
+    private async Task<EnclaveBootException> RunIntoTheTimeoutAsync(EnclaveBuilder builder, Func<Enclave, Task> wait)
+    {
+        Enclave enclave = builder.WithStartupTimeout(StartupTimeout).WithHostTime(_time).Build();
+        Task starting = enclave.StartAsync();
+        await _time.WaitForTimerAsync(StartupTimeout);
+        await wait(enclave);
+        _time.Advance(StartupTimeout);
+        return await FailureOfAsync(enclave, starting);
+    }
+
+    private static async Task<EnclaveBootException> FailureOfAsync(Enclave enclave, Task starting)
+    {
+        EnclaveBootException exception = (await starting.Awaiting(task => task).Should().ThrowAsync<EnclaveBootException>()).Which;
         enclave.State.Should().Be(EnclaveState.Disposed);
         return exception;
     }

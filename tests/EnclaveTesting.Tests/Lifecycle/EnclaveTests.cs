@@ -85,15 +85,16 @@ public class EnclaveTests
     }
 
     [Fact]
-    public async Task Enclaves_that_want_more_cpus_than_there_are_queue()
+    public async Task Sixteen_enclaves_at_once_take_turns_and_all_answer()
     {
-        const int Cpus = 8;
-        long most = EnclaveCapacity.Shared.Cpus / Cpus;
+        const int Limit = 3;
+        var capacity = new EnclaveCapacity(cpus: Limit, memory: 64 << 20);
+        var full = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         int running = 0, highest = 0;
 
-        await Task.WhenAll(Enumerable.Range(0, (int)most + 2).Select(async _ =>
+        await Task.WhenAll(Enumerable.Range(0, 16).Select(async i =>
         {
-            await using Enclave enclave = await Guest.StartHelloAsync(builder => builder.WithCpus(Cpus).BeforeStart((_, _) =>
+            await using Enclave enclave = await Guest.StartHelloAsync(builder => builder.WithCpus(1).WithCapacity(capacity).BeforeStart((_, _) =>
             {
                 int now = Interlocked.Increment(ref running);
                 for (int seen; now > (seen = Volatile.Read(ref highest)) && Interlocked.CompareExchange(ref highest, now, seen) != seen;)
@@ -101,19 +102,47 @@ public class EnclaveTests
                     // Another one counted meanwhile.
                 }
 
+                if (now == Limit)
+                    full.TrySetResult();
                 return Task.CompletedTask;
             }));
-            (await enclave.CommandAsync("ping")).Should().Be("pong");
+            (await enclave.CommandAsync($"echo {i}")).Should().Be($"{i}");
+            // As many as there is room for run at the same time: the first ones stay until they are.
+            await full.Task.WaitAsync(TimeSpan.FromMinutes(2));
             Interlocked.Decrement(ref running);
         }));
 
-        highest.Should().BeInRange(1, (int)most);
+        highest.Should().Be(Limit);
+        capacity.AcquireAsync(Limit, 64 << 20, CancellationToken.None).IsCompletedSuccessfully.Should().BeTrue("all was given back");
+    }
+
+    [Fact]
+    public async Task An_enclave_disposed_while_it_is_made_leaves_nothing()
+    {
+        var capacity = new EnclaveCapacity(cpus: 1, memory: 64 << 20);
+        TaskCompletionSource asked = new(TaskCreationOptions.RunContinuationsAsynchronously), there = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Enclave enclave = Guest.Of("hello").WithCapacity(capacity).WithImage(async _ =>
+        {
+            asked.SetResult();
+            await there.Task;
+            return Guest.Image("hello");
+        }).Build();
+        Task starting = enclave.StartAsync();
+        await asked.Task;
+
+        await enclave.DisposeAsync();
+        there.SetResult();
+
+        await starting.Awaiting(task => task).Should().ThrowAsync<ObjectDisposedException>();
+        enclave.State.Should().Be(EnclaveState.Disposed);
+        capacity.AcquireAsync(1, 64 << 20, CancellationToken.None).IsCompletedSuccessfully.Should().BeTrue("it holds no CPU");
     }
 
     [Fact]
     public async Task What_is_still_awaited_when_the_enclave_ends_says_how_it_ended()
     {
         await using Enclave enclave = await Guest.StartHelloAsync();
+        await enclave.EndedAsync(9001);
         Task line = enclave.Console.WaitForLineAsync("never printed");
         (await FluentActions.Awaiting(() => enclave.CommandAsync("panic")).Should().ThrowAsync<EnclaveExitedException>())
             .Which.Message.Should().Contain("a line on port 5001 (sent so far: \"panic\\n\"").And.Contain("Exit: Panic").And.Contain("port 9001, connection 1: Completed, received \"ready\\n\"");

@@ -9,12 +9,17 @@ namespace EnclaveTesting.Tests.Parent;
 public sealed class ForwardTests : IDisposable
 {
     private readonly TcpListener _server = new(IPAddress.Loopback, 0);
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("enclave-forwards-");
 
     public ForwardTests() => _server.Start();
 
     private int ServerPort => ((IPEndPoint)_server.LocalEndpoint).Port;
 
-    public void Dispose() => _server.Dispose();
+    public void Dispose()
+    {
+        _server.Dispose();
+        _folder.Delete(recursive: true);
+    }
 
     [Theory]
     [InlineData(false)]
@@ -36,31 +41,26 @@ public sealed class ForwardTests : IDisposable
     [Fact]
     public async Task A_port_is_forwarded_to_a_unix_socket()
     {
-        string path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        string path = Path.Combine(_folder.FullName, "server");
         using var server = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         server.Bind(new UnixDomainSocketEndPoint(path));
-        try
-        {
-            server.Listen();
-            await using Enclave enclave = await StartAsync(parent => parent.AllowForwardToUnixSocket(path).Port(8000).ForwardToUnixSocket(path));
+        server.Listen();
+        await using Enclave enclave = await StartAsync(parent => parent.AllowForwardToUnixSocket(path).Port(8000).ForwardToUnixSocket(path));
 
-            await enclave.CommandAsync("connect 8000");
+        await enclave.CommandAsync("connect 8000");
 
-            using Socket connection = await server.AcceptAsync();
-            await connection.SendAsync("from the socket\n"u8.ToArray());
-            await enclave.Console.WaitForLineAsync("from the socket");
-        }
-        finally
-        {
-            File.Delete(path);
-        }
+        using Socket connection = await server.AcceptAsync();
+        await connection.SendAsync("from the socket\n"u8.ToArray());
+        await enclave.Console.WaitForLineAsync("from the socket");
     }
 
     [Fact]
     public async Task A_forward_to_nobody_is_reported_and_reset()
     {
-        int port = ServerPort;
-        _server.Stop();
+        // Bound, so that nobody else gets the port, and not listening.
+        using var nobody = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        nobody.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        int port = ((IPEndPoint)nobody.LocalEndPoint!).Port;
         await using Enclave enclave = await StartAsync(parent => parent.Port(8000).Times(1).ForwardTo("127.0.0.1", port));
 
         await enclave.CommandAsync("connect 8000");
@@ -122,15 +122,15 @@ public sealed class ForwardTests : IDisposable
     [InlineData(null, "Could not find file")]
     public void A_file_that_is_no_allow_list_is_a_mistake(string? text, string problem)
     {
-        string file = text is null ? Path.Combine(Path.GetTempPath(), Path.GetRandomFileName()) : Write(text);
+        string file = text is null ? Path.Combine(_folder.FullName, "missing.yaml") : Write(text);
 
         FluentActions.Invoking(() => Guest.Of("hello").WithParent(parent => parent.AllowForwardsOf(file).Port(8000).ForwardTo("b.example", 1)).Build())
             .Should().Throw<EnclaveConfigurationException>().Which.Message.Should().Contain(problem);
     }
 
-    private static string Write(string text)
+    private string Write(string text)
     {
-        string file = Path.Combine(AppContext.BaseDirectory, $"vsock-proxy-{Guid.NewGuid():n}.yaml");
+        string file = Path.Combine(_folder.FullName, "vsock-proxy.yaml");
         File.WriteAllText(file, text);
         return file;
     }

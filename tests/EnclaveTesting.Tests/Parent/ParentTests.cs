@@ -26,6 +26,7 @@ public class ParentTests
         await using Enclave enclave = await StartAsync(parent => parent.Port(7000).Expect("goodbye").Port(7001).ExpectLine("never"));
 
         await enclave.CommandAsync("connect 7000");
+        await enclave.EndedAsync(7000);
 
         ParentExpectationException exception = (await enclave.Parent.Awaiting(parent => parent.VerifyAllAsync(TimeSpan.FromMilliseconds(300))).Should().ThrowAsync<ParentExpectationException>()).Which;
         exception.Message.Should().Contain("port 7000, connection 1: Failed").And.Contain("Expected \"goodbye\", received \"h")
@@ -76,6 +77,7 @@ public class ParentTests
     {
         await using Enclave enclave = await StartAsync(parent => parent.Port(7000).Expect("hello from enclave").Times(2));
         await enclave.CommandAsync("connect 7000");
+        await enclave.EndedAsync(7000);
 
         (await enclave.Parent.Awaiting(parent => parent.VerifyAllAsync(TimeSpan.FromMilliseconds(200))).Should().ThrowAsync<ParentExpectationException>()).Which
             .Message.Should().Contain("1 of 2 connections");

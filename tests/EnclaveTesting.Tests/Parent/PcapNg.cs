@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using EnclaveTesting.Engine.Devices.Vsock;
 
 namespace EnclaveTesting.Tests.Parent;
 
@@ -7,6 +8,16 @@ internal static class PcapNg
 {
     /// <summary>Where a packet's data begins: behind the headers of vsockmon and virtio-vsock.</summary>
     public const int DataOffset = 76;
+
+    /// <summary>The packets of an enclave's capture so far.</summary>
+    public static List<byte[]> ReadPackets(VsockCapture capture)
+    {
+        using var file = new MemoryStream();
+        capture.Save(file);
+        return ReadPackets(file.ToArray());
+    }
+
+    public static uint DestinationPort(byte[] packet) => BinaryPrimitives.ReadUInt32LittleEndian(packet.AsSpan(20));
 
     /// <summary>The packets of a capture with one interface.</summary>
     public static List<byte[]> ReadPackets(ReadOnlySpan<byte> file)

@@ -28,9 +28,9 @@ internal sealed class KvmMachineBed : IMachineBus, IDisposable
     private readonly StringBuilder _console = new();
     private readonly TaskCompletionSource<VmExit> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<(int Length, TaskCompletionSource Reached)> _waiting = [];
-    private volatile uint _answer;
-
     private readonly bool _assist;
+    private volatile uint _answer;
+    private volatile int _room = int.MaxValue;
 
     private KvmMachineBed(int cpus, bool assist = false)
     {
@@ -52,6 +52,15 @@ internal sealed class KvmMachineBed : IMachineBus, IDisposable
         set => _answer = value;
     }
 
+    /// <summary>
+    /// How long the console may become before the serial port says that it is busy: the guest stays where it is, however long the test takes, until there is
+    /// room again. It sends up to 16 bytes for each look.
+    /// </summary>
+    public int Room
+    {
+        set => _room = value;
+    }
+
     /// <summary>What the serial port and <see cref="Port"/> took.</summary>
     public string Console
     {
@@ -62,10 +71,19 @@ internal sealed class KvmMachineBed : IMachineBus, IDisposable
         }
     }
 
-    /// <summary>Starts one of guest/baremetal.</summary>
-    public static KvmMachineBed Start(string guest, int cpus)
+    private bool HasRoom
     {
-        var bed = new KvmMachineBed(cpus);
+        get
+        {
+            lock (_console)
+                return _console.Length < _room;
+        }
+    }
+
+    /// <summary>Starts one of guest/baremetal.</summary>
+    public static KvmMachineBed Start(string guest, int cpus, int room = int.MaxValue)
+    {
+        var bed = new KvmMachineBed(cpus) { Room = room };
         using var image = EifImage.Load(BareMetalGuest.Image(guest).Build());
         bed.Machine.Start(LinuxBoot.Load(image, bed.Memory, new PlatformDescription(cpus, VirtioDevices: 0, Acpi: false), "console=ttyS0", default).Entry);
         return bed;
@@ -153,7 +171,7 @@ internal sealed class KvmMachineBed : IMachineBus, IDisposable
     {
         Port => _answer,
         SerialInterrupt => 0xC1,
-        SerialStatus => 0x60,
+        SerialStatus => HasRoom ? 0x60u : 0,
         _ => uint.MaxValue,
     };
 

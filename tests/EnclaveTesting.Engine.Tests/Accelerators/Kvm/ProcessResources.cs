@@ -5,6 +5,22 @@ namespace EnclaveTesting.Engine.Tests.Accelerators.Kvm;
 /// <summary>What this process holds of the host, from /proc/self.</summary>
 internal sealed record ProcessResources(int Descriptors, int KvmDescriptors, int Mappings, int KvmMappings, int Threads, int EnclaveThreads, long ManagedBytes)
 {
+    /// <summary>Whether anything of KVM or of an enclave is held.</summary>
+    public bool HoldsNoEnclave => (KvmDescriptors, KvmMappings, EnclaveThreads) == (0, 0, 0);
+
+    /// <summary>
+    /// Measures when it is as expected, or a minute is over: a thread whose end was seen may be on the kernel's list for some moments, and the runtime
+    /// opens a file now and then.
+    /// </summary>
+    public static ProcessResources MeasureWhen(Func<ProcessResources, bool> isAsExpected)
+    {
+        long end = Environment.TickCount64 + 60_000;
+        ProcessResources now;
+        while (!isAsExpected(now = Measure()) && Environment.TickCount64 < end)
+            Thread.Sleep(20);
+        return now;
+    }
+
     /// <summary>Measures after a full collection.</summary>
     public static ProcessResources Measure()
     {
