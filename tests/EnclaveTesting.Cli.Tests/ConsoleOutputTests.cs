@@ -4,7 +4,7 @@ namespace EnclaveTesting.Cli.Tests;
 
 public sealed class ConsoleOutputTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     [Theory]
     [InlineData("aaab", "aab", true)]

@@ -5,7 +5,7 @@ namespace EnclaveTesting.Cli.Tests;
 /// <summary>The tool in a process of its own, as a person runs it.</summary>
 internal sealed class ToolProcess : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     private readonly Process _process;
 

@@ -36,12 +36,13 @@ public sealed class ToolProcessTests : IDisposable
     [UnixFact]
     public async Task A_reader_that_goes_away_ends_it_quietly()
     {
-        string image = Guest.Write(_directory, "hello");
-        using var shell = ToolProcess.Run("bash", "-c", $"dotnet '{ToolProcess.Path}' run '{image}' --accelerator {Guest.Accelerator} --json | head -n 1; echo \"${{PIPESTATUS[0]}}\"");
+        // One that prints on and on: however late the reader goes away, there is still something to write.
+        string image = Guest.Write(_directory, "mmio-fuzz");
+        using var shell = ToolProcess.Run("bash", "-c", $"dotnet '{ToolProcess.Path}' run '{image}' --accelerator {Guest.Accelerator} --cmdline iterations=1000000000 --json | head -n 1; echo \"${{PIPESTATUS[0]}}\"");
         string output = await shell.Output.ReadToEndAsync();
 
         await shell.ExitAsync();
-        output.Should().Be($"hello: enclave guest starting\r\n{ExitCode.OutputClosed}\n");
+        output.Should().Be($"mmio-fuzz: enclave guest starting\r\n{ExitCode.OutputClosed}\n");
         (await shell.Error).Should().MatchRegex(@"\A(enclave: (kvm|software) because .*\n)?(enclave: heartbeat after .*\n)?\z");
     }
 

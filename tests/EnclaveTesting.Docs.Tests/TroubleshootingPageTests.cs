@@ -61,8 +61,8 @@ public class TroubleshootingPageTests
         await using Enclave enclave = new EnclaveBuilder()
             .WithImage("hello.eif")
             .WithParent(parent => parent.Port(9001).Expect("ready\n"))
-            .WaitFor(Wait.ForHeartbeat().And(Wait.ForPort(1234)))               // nobody listens there
-            .WithStartupTimeout(TimeSpan.FromSeconds(3))
+            .WaitFor(Wait.ForHeartbeat().And(Wait.ForPort(1234)))               // where nobody listens
+            .WithCommandLine("hello.exit_after_ready")                          // with which this enclave ends
             .Build();
 
         var exception = await Assert.ThrowsAsync<EnclaveBootException>(() => enclave.StartAsync());
