@@ -41,7 +41,7 @@ public sealed class ParentAssertions(ParentInstance subject) : ReferenceTypeAsse
     }
 
     /// <summary>Asserts that the enclave did everything the parent's scripts expect, and nothing else on their ports; waits a little for what is under way.</summary>
-    /// <param name="patience">How long to wait; five seconds unless given.</param>
+    /// <param name="patience">How long to wait for what may still come; 30 seconds unless given.</param>
     /// <param name="because">Why it should, for the message; placeholders are those of <see cref="string.Format(string, object[])"/>.</param>
     /// <param name="becauseArgs">What fills the placeholders.</param>
     public async Task<AndConstraint<ParentAssertions>> HaveMetItsExpectationsAsync(TimeSpan? patience = null, string because = "", params object[] becauseArgs)

@@ -61,7 +61,7 @@ public sealed class ParentInstance
             Task changed;
             lock (_lock)
                 changed = _changed.Task;
-            bool isOver = IsOverOn(Heartbeat.Port);
+            bool isOver = IsOver(Heartbeat.Port);
             if (_heartbeatSeen.Task.IsCompleted)
                 break;
             if (isOver)
@@ -92,12 +92,13 @@ public sealed class ParentInstance
             token => WaitForConnectionAsync(port, token), cancellationToken);
 
     /// <summary>
-    /// Checks that the enclave did everything the scripts expect, and nothing else on their ports; waits a little for what is under way.
+    /// Checks that the enclave did everything the scripts expect, and nothing else on their ports; waits for what may still come, 30 seconds unless told
+    /// otherwise.
     /// </summary>
     /// <exception cref="ParentExpectationException">It did not; the message lists all that is wrong.</exception>
     public async Task VerifyAllAsync(TimeSpan? patience = null)
     {
-        using var deadline = new CancellationTokenSource(patience ?? TimeSpan.FromSeconds(5));
+        using var deadline = new CancellationTokenSource(patience ?? ConsoleLog.DefaultTimeout);
         string problems;
         while ((problems = FindProblems(out bool mayStillCome)).Length > 0 && mayStillCome)
         {
@@ -188,7 +189,7 @@ public sealed class ParentInstance
             Task changed;
             lock (_lock)
                 changed = _changed.Task;
-            bool isOver = IsOverOn(port);
+            bool isOver = IsOver(port);
             foreach (ParentConnection connection in ConnectionsTo(port))
             {
                 if (connection.Failure is not null)
@@ -409,7 +410,7 @@ public sealed class ParentInstance
     private string FindProblems(out bool mayStillCome)
     {
         mayStillCome = false;
-        bool isOver = IsOver;
+        bool isOver = IsOver();
         var problems = new StringBuilder();
         foreach (ParentPort port in _ports)
         {
@@ -436,21 +437,14 @@ public sealed class ParentInstance
         return problems.ToString();
     }
 
-    /// <summary>Whether the enclave has ended and so have all connections: nothing more will come.</summary>
-    private bool IsOver
-    {
-        get
-        {
-            lock (_lock)
-                return _enclave.Exited.IsCompleted && _openPorts == 0 && _connections.TrueForAll(connection => connection.Ended.IsCompleted);
-        }
-    }
-
-    /// <summary>The same of one port, whatever goes on at others.</summary>
-    private bool IsOverOn(uint port)
+    /// <summary>Whether the enclave has ended and so have all connections, or those to one port: nothing more will come.</summary>
+    private bool IsOver(uint? port = null)
     {
         lock (_lock)
-            return _enclave.Exited.IsCompleted && _openPorts == 0 && _connections.TrueForAll(connection => connection.Port != port || connection.Ended.IsCompleted);
+        {
+            return _enclave.Exited.IsCompleted && _openPorts == 0
+                && _connections.TrueForAll(connection => (port is uint one && connection.Port != one) || connection.Ended.IsCompleted);
+        }
     }
 
     private async Task ChangeOrEndAsync(Task changed, CancellationToken cancellationToken)
