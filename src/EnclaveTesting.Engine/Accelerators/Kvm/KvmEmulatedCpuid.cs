@@ -4,7 +4,8 @@ namespace EnclaveTesting.Engine.Accelerators.Kvm;
 
 /// <summary>
 /// What a guest should not see of a KVM that emulates ring 0: features that it announces, and that its emulator lacks where kernels use them.
-/// Features that it does not announce it shows all the same, as the processor has them; those cannot be hidden.
+/// Features that it does not announce it shows all the same, as the processor has them; those cannot be hidden. BMI1 is one of them, although
+/// TZCNT runs as BSF there, which differs for zero only. LZCNT, which runs as BSR, it does not show.
 /// </summary>
 internal static unsafe class KvmEmulatedCpuid
 {
