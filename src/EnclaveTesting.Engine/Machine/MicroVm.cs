@@ -235,6 +235,7 @@ internal sealed class MicroVm : IAsyncDisposable
         if (new Cid(options.GuestCid).WhyNotForGuests is { } problem)
             throw new ArgumentException(problem, nameof(options));
         options.Nsm?.Validate();
+        accelerator.Accelerator.WarmUp();
         return new MicroVm(image, options, accelerator);
     }
 

@@ -11,6 +11,9 @@ internal sealed class SoftwareAccelerator(bool virtualTime = false) : IAccelerat
     public bool IsInterpreter => true;
 
     /// <inheritdoc/>
+    public void WarmUp() => Software.WarmUp.Begin();
+
+    /// <inheritdoc/>
     public IVirtualMachine CreateMachine(VirtualMachineConfiguration configuration, IMachineBus bus) =>
         new SoftwareVirtualMachine(configuration, bus, virtualTime);
 }
