@@ -11,7 +11,7 @@ namespace EnclaveTesting.Engine.Accelerators.Software.Cpu;
 /// <summary>All instructions this CPU knows: each topic registers its own.</summary>
 internal static class InstructionSet
 {
-    /// <summary>The table; never changes once made.</summary>
+    /// <summary>The table of them all.</summary>
     public static OpTable Table { get; } = Create();
 
     /// <summary>Which feature, by the name it has in <see cref="CpuFeatures"/>, an instruction needs; those not here every CPU has.</summary>
@@ -60,7 +60,8 @@ internal static class InstructionSet
         | (CpuFeatures.Has(template, "bmi1") ? 0 : DecoderOptions.NoMPFX_0FBC)
         | (CpuFeatures.Has(template, "abm") ? 0 : DecoderOptions.NoMPFX_0FBD);
 
-    private static OpTable Create()
+    /// <summary>A new table, in which nothing has been looked for.</summary>
+    internal static OpTable Create()
     {
         var table = new OpTable { Group = OpGroup.Integer };
         Alu.Register(table);
@@ -84,8 +85,9 @@ internal static class InstructionSet
         SegmentOps.Register(table);
         ControlTransfers.Register(table);
         InformationOps.Register(table);
+        table.AddLater(SimdInstructions.RegisterState);
+        table.AddLater(X87Instructions.Register);
         SimdInstructions.Register(table);
-        X87Instructions.Register(table);
         return table;
     }
 }
