@@ -12,7 +12,7 @@ internal static class EifSectionTable
     /// </summary>
     public static long Extent(string image, in EifHeader header)
     {
-        Span<(long Start, long End, int Index)> places = stackalloc (long, long, int)[header.SectionCount];
+        var places = new (long Start, long End, int Index)[header.SectionCount];
         for (int i = 0; i < places.Length; i++)
         {
             ulong offset = header.SectionOffset(i);
@@ -32,7 +32,7 @@ internal static class EifSectionTable
             places[i] = ((long)offset, (long)offset + EifSection.HeaderSize + (long)size, i);
         }
 
-        places.Sort(static (a, b) => a.Start.CompareTo(b.Start));
+        Array.Sort(places, static (a, b) => a.Start.CompareTo(b.Start));
         for (int i = 1; i < places.Length; i++)
         {
             if (places[i].Start < places[i - 1].End)

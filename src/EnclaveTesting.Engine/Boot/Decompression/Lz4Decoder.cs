@@ -35,6 +35,7 @@ internal sealed unsafe class Lz4Decoder : Decoder
             throw new CompressedDataException(start, "the start of LZ4 data in the legacy format", Convert.ToHexStringLower(magic));
     }
 
+    [MethodImpl(Jit.Hot)]
     public override int Read(Span<byte> destination)
     {
         if (_taken == _end && !destination.IsEmpty)
@@ -60,6 +61,7 @@ internal sealed unsafe class Lz4Decoder : Decoder
     }
 
     // Goes on with whatever is half done, or with the next sequence, or the next block.
+    [MethodImpl(Jit.Hot)]
     private void Step()
     {
         if (_literals > 0)
@@ -105,6 +107,7 @@ internal sealed unsafe class Lz4Decoder : Decoder
         }
     }
 
+    [MethodImpl(Jit.Hot)]
     private void BeginSequence()
     {
         int token = Next();
@@ -119,6 +122,7 @@ internal sealed unsafe class Lz4Decoder : Decoder
             _match = 0;
     }
 
+    [MethodImpl(Jit.Hot)]
     private void CopyLiterals()
     {
         if (!Input.Fill(1))
@@ -131,6 +135,7 @@ internal sealed unsafe class Lz4Decoder : Decoder
         _end += count;
     }
 
+    [MethodImpl(Jit.Hot)]
     private void BeginMatch()
     {
         _matchFollows = false;
@@ -141,6 +146,7 @@ internal sealed unsafe class Lz4Decoder : Decoder
             throw Damaged($"a distance of 1 to {_end - _blockStart}", $"{_distance}");
     }
 
+    [MethodImpl(Jit.Hot)]
     private void CopyMatch()
     {
         int count = Math.Min(_match, Size - _end);
@@ -157,6 +163,7 @@ internal sealed unsafe class Lz4Decoder : Decoder
     }
 
     // Short sequences, as most are, while there is room on both sides; false if the next one needs care.
+    [MethodImpl(Jit.Hot)]
     private bool TryRunFast()
     {
         if (!Input.Fill(Math.Min(_packed, FastRead)))

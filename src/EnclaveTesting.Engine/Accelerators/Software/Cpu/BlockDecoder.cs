@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu.Integer;
 using EnclaveTesting.Engine.Memory;
 using Iced.Intel;
@@ -36,6 +37,7 @@ internal sealed unsafe class BlockDecoder
     /// <param name="linear">RIP with the segment's base.</param>
     /// <param name="physical">Where that is.</param>
     /// <param name="ram">Offset of that in guest RAM.</param>
+    [MethodImpl(Jit.Hot)]
     public Block* Decode(SoftwareCpu cpu, ulong rip, ulong linear, ulong physical, ulong ram)
     {
         const ulong pageOffset = MemoryLayout.PageSize - 1;
@@ -128,6 +130,7 @@ internal sealed unsafe class BlockDecoder
         return true;
     }
 
+    [MethodImpl(Jit.Hot)]
     private void CopyCode(Block* block, byte* code, int onFirst, int bytes)
     {
         var copy = new Span<byte>(Block.Code(block), bytes);
@@ -147,6 +150,7 @@ internal sealed unsafe class BlockDecoder
             _left = length;
         }
 
+        [MethodImpl(Jit.Hot)]
         public override int ReadByte()
         {
             if (_left == 0)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu.Translation;
 using EnclaveTesting.Engine.Memory;
@@ -76,6 +77,7 @@ internal sealed unsafe class CodeCache : IDisposable
         _memory.TryTranslate(physicalPage, MemoryLayout.PageSize, out ulong offset) && _masks[offset >> PageShift] != 0;
 
     /// <summary>The block that was decoded from this place, or null. Its bytes are compared, so that writes by devices are seen.</summary>
+    [MethodImpl(Jit.Hot)]
     public Block* Find(ulong ram, uint mode)
     {
         for (Block* block = _buckets[Bucket(ram, mode)]; block != null; block = block->NextInBucket)
@@ -101,6 +103,7 @@ internal sealed unsafe class CodeCache : IDisposable
     }
 
     /// <summary>Room for a block; may throw all blocks away, so never while one executes.</summary>
+    [MethodImpl(Jit.Hot)]
     public Block* Allocate(int ops, int bytes)
     {
         int size = Block.Size(ops, bytes);
@@ -119,6 +122,7 @@ internal sealed unsafe class CodeCache : IDisposable
     }
 
     /// <summary>Takes in a block whose fields are filled.</summary>
+    [MethodImpl(Jit.Hot)]
     public void Insert(Block* block, ulong physicalPage)
     {
         Decoded++;
@@ -141,6 +145,7 @@ internal sealed unsafe class CodeCache : IDisposable
     }
 
     /// <summary>A CPU has written to RAM the slow way, within one page.</summary>
+    [MethodImpl(Jit.Hot)]
     public void Written(ulong ram, uint length)
     {
         ulong page = ram >> PageShift;
@@ -203,6 +208,7 @@ internal sealed unsafe class CodeCache : IDisposable
         return (ulong.MaxValue << first) & (ulong.MaxValue >> (63 - last));
     }
 
+    [MethodImpl(Jit.Hot)]
     private bool IsUnchanged(Block* block)
     {
         var code = new ReadOnlySpan<byte>(Block.Code(block), block->Bytes);
@@ -213,6 +219,7 @@ internal sealed unsafe class CodeCache : IDisposable
             || code[onFirst..].SequenceEqual(new ReadOnlySpan<byte>(_memory.HostBase + block->SecondPage, code.Length - onFirst));
     }
 
+    [MethodImpl(Jit.Hot)]
     private void KillPage(ulong page)
     {
         Invalidations++;
@@ -234,6 +241,7 @@ internal sealed unsafe class CodeCache : IDisposable
             cpu.NewGeneration();
     }
 
+    [MethodImpl(Jit.Hot)]
     private void Unlink(Block* block)
     {
         Block** place = _buckets + Bucket(block->Ram, block->Mode);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Numerics;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu.Integer;
 using Iced.Intel;
@@ -10,6 +11,7 @@ internal static unsafe class OpBuilder
     private const int PrefixRex = 0x40, EscapeTwoBytes = 0x0F;
 
     /// <summary>Fills an op whose <see cref="Op.Offset"/> and <see cref="Op.Length"/> are set. True: it never goes on to the next op.</summary>
+    [MethodImpl(Jit.Hot)]
     public static bool Build(Op* op, in Instruction instruction, byte* bytes, CpuMode mode, ulong blockRip, OpTable table)
     {
         Code code = instruction.Code;
@@ -79,6 +81,7 @@ internal static unsafe class OpBuilder
         };
     }
 
+    [MethodImpl(Jit.Hot)]
     private static bool FillOperands(Op* op, in Instruction instruction, CpuMode mode, ulong blockRip)
     {
         bool memory = false;
@@ -124,6 +127,7 @@ internal static unsafe class OpBuilder
         return memory;
     }
 
+    [MethodImpl(Jit.Hot)]
     private static void FillMemory(Op* op, in Instruction instruction, CpuMode mode, ulong blockRip)
     {
         op->OperandSize = (byte)Math.Min(instruction.MemorySize.GetSize(), byte.MaxValue);
@@ -169,6 +173,7 @@ internal static unsafe class OpBuilder
     }
 
     /// <summary>Without a REX prefix the byte registers 4 to 7 are AH, CH, DH and BH.</summary>
+    [MethodImpl(Jit.Hot)]
     private static void MapByteRegisters(Op* op, in Instruction instruction, bool memory)
     {
         bool any = false, otherTarget = false;
@@ -189,6 +194,7 @@ internal static unsafe class OpBuilder
             op->Reg += 12;
     }
 
+    [MethodImpl(Jit.Hot)]
     private static Encoding Parse(byte* bytes, CpuMode mode)
     {
         bool is64 = (mode & CpuMode.CodeSize) == CpuMode.Code64;

@@ -110,14 +110,24 @@ internal sealed unsafe partial class SoftwareCpu
         return StoreSlow(linear, sizeof(T));
     }
 
-    /// <summary>The host address of a value in plain RAM that may be read and written, or null: then go by <see cref="TryLoadForStore"/>.</summary>
+    /// <summary>
+    /// Where to read and write a value that one instruction reads and writes: in RAM, or a copy that <see cref="EndUpdate"/> stores. Null: a fault is
+    /// pending; all faults of the store happen here.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public T* Pin<T>(ulong linear)
+    public T* BeginUpdate<T>(ulong linear)
         where T : unmanaged
     {
         TlbEntry* entry = (TlbEntry*)((byte*)Tlb + ((linear >> 7) & ((TlbEntries - 1) << 5)));
-        return entry->WriteTag == ((linear + ((uint)sizeof(T) - 1)) & PageMask) ? (T*)(linear + (ulong)entry->Addend) : null;
+        if (entry->WriteTag == ((linear + ((uint)sizeof(T) - 1)) & PageMask))
+            return (T*)(linear + (ulong)entry->Addend);
+        return LoadSlow(linear, sizeof(T), Access.Write) ? (T*)_scratch : null;
     }
+
+    /// <summary>Ends an update at the place that <see cref="BeginUpdate"/> returned.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool EndUpdate<T>(ulong linear, T* place)
+        where T : unmanaged => place != _scratch || StoreSlow(linear, sizeof(T));
 
     public bool TryLoad8(ulong linear, out byte value) => TryLoad(linear, out value);
 
@@ -230,7 +240,7 @@ internal sealed unsafe partial class SoftwareCpu
         return (uint)(state->SegmentBase[segment] + offset);
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining | Jit.Hot)]
     private bool LoadSlow(ulong linear, int size, Access access)
     {
         if (!TryTranslateRange(linear, size, access, out ulong first, out ulong second, out int onFirst))
@@ -240,7 +250,7 @@ internal sealed unsafe partial class SoftwareCpu
         return true;
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining | Jit.Hot)]
     private bool StoreSlow(ulong linear, int size)
     {
         if (!TryTranslateRange(linear, size, Access.Write, out ulong first, out ulong second, out int onFirst))
@@ -250,6 +260,7 @@ internal sealed unsafe partial class SoftwareCpu
         return true;
     }
 
+    [MethodImpl(Jit.Hot)]
     private bool TryTranslateRange(ulong linear, int size, Access access, out ulong first, out ulong second, out int onFirst)
     {
         first = second = 0;
@@ -270,6 +281,7 @@ internal sealed unsafe partial class SoftwareCpu
         return true;
     }
 
+    [MethodImpl(Jit.Hot)]
     private void ReadPhysical(ulong address, byte* target, int size)
     {
         if (size == 0)
@@ -291,6 +303,7 @@ internal sealed unsafe partial class SoftwareCpu
         }
     }
 
+    [MethodImpl(Jit.Hot)]
     private void WritePhysical(ulong address, byte* source, int size)
     {
         if (size == 0)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using EnclaveTesting.Engine.Memory;
 
 namespace EnclaveTesting.Engine.Accelerators.Software.Cpu;
@@ -29,6 +30,7 @@ internal sealed unsafe partial class SoftwareCpu
     private int _localCount;
 
     /// <summary>Translates for an access of the current privilege; the TLB has the page afterwards.</summary>
+    [MethodImpl(Jit.Hot)]
     private bool TryTranslate(ulong linear, Access access, out ulong physical)
     {
         ulong page = linear & PageMask;
@@ -80,6 +82,7 @@ internal sealed unsafe partial class SoftwareCpu
             : RaiseGeneralProtection();
     }
 
+    [MethodImpl(Jit.Hot)]
     private void Fill(TlbEntry* entry, ulong page, in Translation translation)
     {
         entry->Physical = translation.Physical | (translation.Global ? TlbEntry.Global : 0) | (translation.Large ? TlbEntry.Large : 0);
@@ -113,6 +116,7 @@ internal sealed unsafe partial class SoftwareCpu
             _localCount++;
     }
 
+    [MethodImpl(Jit.Hot)]
     private bool Walk(ulong linear, Access access, int part, ref Translation translation)
     {
         CpuState* state = State;
@@ -224,6 +228,7 @@ internal sealed unsafe partial class SoftwareCpu
     }
 
     /// <summary>Whether the rights allow the access; <paramref name="mayWrite"/> says it for writes whatever the access is.</summary>
+    [MethodImpl(Jit.Hot)]
     private bool Check(Access access, int part, ulong rights, bool mayExecute, out bool mayWrite)
     {
         bool writable = (rights & PteWritable) != 0;
@@ -283,6 +288,7 @@ internal sealed unsafe partial class SoftwareCpu
     }
 
     /// <summary>Forgets all translations but the global ones.</summary>
+    [MethodImpl(Jit.Hot)]
     private void FlushTlbLocal()
     {
         if (_localCount > _localEntries.Length)
@@ -335,6 +341,7 @@ internal sealed unsafe partial class SoftwareCpu
     }
 
     /// <summary>A page of RAM has code now: stores to it must be seen.</summary>
+    [MethodImpl(Jit.Hot)]
     internal void WatchPage(ulong physical)
     {
         TlbEntry* end = _tlb + (TlbParts * TlbEntries);

@@ -31,7 +31,7 @@ internal sealed unsafe partial class SoftwareCpu
     internal CpuMode Mode => _mode;
 
     /// <summary>Executes about <paramref name="budget"/> instructions at most.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Jit.Hot)]
     public CpuStop Run(long budget)
     {
         CpuState* state = State;
@@ -199,6 +199,7 @@ internal sealed unsafe partial class SoftwareCpu
     }
 
     /// <summary>Between two blocks: everything that is not the next block. True: leave.</summary>
+    [MethodImpl(Jit.Hot)]
     private bool Pause(long end, out CpuStop stop)
     {
         CpuState* state = State;
@@ -256,7 +257,7 @@ internal sealed unsafe partial class SoftwareCpu
     }
 
     /// <summary>A link that does not hold: looks the target up and repairs the link.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining | Jit.Hot)]
     private Block* Follow(Block* source, Link* link)
     {
         if ((source->Mode & (uint)CpuMode.Stepped) != 0)
@@ -281,7 +282,7 @@ internal sealed unsafe partial class SoftwareCpu
     }
 
     /// <summary>A block ended without a link: at its end, or in the middle by a fault. The next block, or null.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining | Jit.Hot)]
     private Block* Leave(Block* block, int index)
     {
         CpuState* state = State;
@@ -312,6 +313,7 @@ internal sealed unsafe partial class SoftwareCpu
     private JumpEntry* Jump(ulong rip) => _jumps + ((rip ^ (rip >> 12)) & (JumpEntries - 1));
 
     /// <summary>The block at RIP; null if fetching it faulted, or a breakpoint is there (and the fault was delivered).</summary>
+    [MethodImpl(Jit.Hot)]
     private Block* Lookup()
     {
         CpuState* state = State;
@@ -340,6 +342,7 @@ internal sealed unsafe partial class SoftwareCpu
         return block;
     }
 
+    [MethodImpl(Jit.Hot)]
     private Block* Fetch(ulong rip)
     {
         ulong linear = rip;
@@ -374,6 +377,7 @@ internal sealed unsafe partial class SoftwareCpu
         && _memory.TryTranslate(physical, 1, out ulong ram) && (ram & PageMask) == block->SecondPage;
 
     /// <summary>Translates for an instruction fetch.</summary>
+    [MethodImpl(Jit.Hot)]
     internal bool TryTranslateFetch(ulong linear, out ulong physical)
     {
         FetchEntry* entry = _fetches + ((linear >> 12) & (FetchEntries - 1));

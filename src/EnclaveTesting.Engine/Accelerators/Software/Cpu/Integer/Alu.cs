@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
 using Iced.Intel;
 
@@ -7,8 +6,6 @@ namespace EnclaveTesting.Engine.Accelerators.Software.Cpu.Integer;
 /// <summary>ADD, OR, ADC, SBB, AND, SUB, XOR, CMP and TEST in all their forms.</summary>
 internal static unsafe class Alu
 {
-    private const MethodImplOptions Hot = MethodImplOptions.AggressiveOptimization;
-
     public static void Register(OpTable table)
     {
         Add<Add>(table, Code.Add_rm8_r8);
@@ -45,10 +42,10 @@ internal static unsafe class Alu
         AddImmediate<Test, ulong>(table, Code.Test_rm64_imm32_F7r1);
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool RmReg<TOperation, T>(SoftwareCpu cpu, Op* op)
         where TOperation : struct, IAluOperation
-        where T : unmanaged, IBinaryInteger<T>
+        where T : unmanaged
     {
         CpuState* state = cpu.State;
         T result = TOperation.Apply(state, Width.Get<T>(state, op->Rm), Width.Get<T>(state, op->Reg));
@@ -57,10 +54,10 @@ internal static unsafe class Alu
         return true;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool RegRm<TOperation, T>(SoftwareCpu cpu, Op* op)
         where TOperation : struct, IAluOperation
-        where T : unmanaged, IBinaryInteger<T>
+        where T : unmanaged
     {
         CpuState* state = cpu.State;
         T result = TOperation.Apply(state, Width.Get<T>(state, op->Reg), Width.Get<T>(state, op->Rm));
@@ -69,10 +66,10 @@ internal static unsafe class Alu
         return true;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool RegMem<TOperation, T>(SoftwareCpu cpu, Op* op)
         where TOperation : struct, IAluOperation
-        where T : unmanaged, IBinaryInteger<T>
+        where T : unmanaged
     {
         CpuState* state = cpu.State;
         if (!cpu.TryLoad(cpu.Address(op), out T right))
@@ -83,20 +80,20 @@ internal static unsafe class Alu
         return true;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool MemReg<TOperation, T>(SoftwareCpu cpu, Op* op)
         where TOperation : struct, IAluOperation
-        where T : unmanaged, IBinaryInteger<T> => ToMemory<TOperation, T>(cpu, op, Width.Get<T>(cpu.State, op->Reg));
+        where T : unmanaged => ToMemory<TOperation, T>(cpu, op, Width.Get<T>(cpu.State, op->Reg));
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool MemImm<TOperation, T>(SoftwareCpu cpu, Op* op)
         where TOperation : struct, IAluOperation
-        where T : unmanaged, IBinaryInteger<T> => ToMemory<TOperation, T>(cpu, op, Width.Truncate<T>((ulong)op->Immediate));
+        where T : unmanaged => ToMemory<TOperation, T>(cpu, op, Width.Truncate<T>((ulong)op->Immediate));
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool RmImm<TOperation, T>(SoftwareCpu cpu, Op* op)
         where TOperation : struct, IAluOperation
-        where T : unmanaged, IBinaryInteger<T>
+        where T : unmanaged
     {
         CpuState* state = cpu.State;
         T result = TOperation.Apply(state, Width.Get<T>(state, op->Rm), Width.Truncate<T>((ulong)op->Immediate));
@@ -105,10 +102,10 @@ internal static unsafe class Alu
         return true;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool AccImm<TOperation, T>(SoftwareCpu cpu, Op* op)
         where TOperation : struct, IAluOperation
-        where T : unmanaged, IBinaryInteger<T>
+        where T : unmanaged
     {
         CpuState* state = cpu.State;
         T result = TOperation.Apply(state, Width.Get<T>(state, 0), Width.Truncate<T>((ulong)op->Immediate));
@@ -120,26 +117,22 @@ internal static unsafe class Alu
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool ToMemory<TOperation, T>(SoftwareCpu cpu, Op* op, T right)
         where TOperation : struct, IAluOperation
-        where T : unmanaged, IBinaryInteger<T>
+        where T : unmanaged
     {
         ulong linear = cpu.Address(op);
-        T left;
         if (!TOperation.Writes)
         {
-            if (!cpu.TryLoad(linear, out left))
+            if (!cpu.TryLoad(linear, out T left))
                 return false;
             TOperation.Apply(cpu.State, left, right);
             return true;
         }
 
-        T* place = cpu.Pin<T>(linear);
-        if (place != null)
-        {
-            *place = TOperation.Apply(cpu.State, *place, right);
-            return true;
-        }
-
-        return cpu.TryLoadForStore(linear, out left) && cpu.TryStore(linear, TOperation.Apply(cpu.State, left, right));
+        T* place = cpu.BeginUpdate<T>(linear);
+        if (place == null)
+            return false;
+        *place = TOperation.Apply(cpu.State, *place, right);
+        return cpu.EndUpdate(linear, place);
     }
 
     /// <summary>The twelve forms without ModRM group, which follow one another in Iced's enumeration as in the opcode map.</summary>
@@ -177,5 +170,5 @@ internal static unsafe class Alu
 
     private static void AddImmediate<TOperation, T>(OpTable table, Code code)
         where TOperation : struct, IAluOperation
-        where T : unmanaged, IBinaryInteger<T> => table.Add(code, &RmImm<TOperation, T>, &MemImm<TOperation, T>);
+        where T : unmanaged => table.Add(code, &RmImm<TOperation, T>, &MemImm<TOperation, T>);
 }

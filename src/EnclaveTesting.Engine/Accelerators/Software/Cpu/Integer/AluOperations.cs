@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace EnclaveTesting.Engine.Accelerators.Software.Cpu.Integer;
@@ -11,7 +10,7 @@ internal unsafe interface IAluOperation
 
     /// <summary>Computes the result and sets the flags.</summary>
     static abstract T Apply<T>(CpuState* state, T left, T right)
-        where T : unmanaged, IBinaryInteger<T>;
+        where T : unmanaged;
 }
 
 /// <summary>ADD.</summary>
@@ -21,9 +20,9 @@ internal readonly unsafe struct Add : IAluOperation
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Apply<T>(CpuState* state, T left, T right)
-        where T : unmanaged, IBinaryInteger<T>
+        where T : unmanaged
     {
-        T result = left + right;
+        T result = Width.Truncate<T>(Width.ZeroExtend(left) + Width.ZeroExtend(right));
         Width.SetAddFlags(state, left, right, result);
         return result;
     }
@@ -36,9 +35,9 @@ internal readonly unsafe struct AddWithCarry : IAluOperation
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Apply<T>(CpuState* state, T left, T right)
-        where T : unmanaged, IBinaryInteger<T>
+        where T : unmanaged
     {
-        T result = left + right + Width.Truncate<T>(state->FlagCarry >> 63);
+        T result = Width.Truncate<T>(Width.ZeroExtend(left) + Width.ZeroExtend(right) + (state->FlagCarry >> 63));
         Width.SetAddFlags(state, left, right, result);
         return result;
     }
@@ -51,9 +50,9 @@ internal readonly unsafe struct Subtract : IAluOperation
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Apply<T>(CpuState* state, T left, T right)
-        where T : unmanaged, IBinaryInteger<T>
+        where T : unmanaged
     {
-        T result = left - right;
+        T result = Width.Truncate<T>(Width.ZeroExtend(left) - Width.ZeroExtend(right));
         Width.SetSubtractFlags(state, left, right, result);
         return result;
     }
@@ -66,9 +65,9 @@ internal readonly unsafe struct SubtractWithBorrow : IAluOperation
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Apply<T>(CpuState* state, T left, T right)
-        where T : unmanaged, IBinaryInteger<T>
+        where T : unmanaged
     {
-        T result = left - right - Width.Truncate<T>(state->FlagCarry >> 63);
+        T result = Width.Truncate<T>(Width.ZeroExtend(left) - Width.ZeroExtend(right) - (state->FlagCarry >> 63));
         Width.SetSubtractFlags(state, left, right, result);
         return result;
     }
@@ -81,7 +80,7 @@ internal readonly unsafe struct Compare : IAluOperation
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Apply<T>(CpuState* state, T left, T right)
-        where T : unmanaged, IBinaryInteger<T> => Subtract.Apply(state, left, right);
+        where T : unmanaged => Subtract.Apply(state, left, right);
 }
 
 /// <summary>AND.</summary>
@@ -91,9 +90,9 @@ internal readonly unsafe struct And : IAluOperation
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Apply<T>(CpuState* state, T left, T right)
-        where T : unmanaged, IBinaryInteger<T>
+        where T : unmanaged
     {
-        T result = left & right;
+        T result = Width.Truncate<T>(Width.ZeroExtend(left) & Width.ZeroExtend(right));
         state->SetLogic(Width.SignExtend(result));
         return result;
     }
@@ -106,7 +105,7 @@ internal readonly unsafe struct Test : IAluOperation
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Apply<T>(CpuState* state, T left, T right)
-        where T : unmanaged, IBinaryInteger<T> => And.Apply(state, left, right);
+        where T : unmanaged => And.Apply(state, left, right);
 }
 
 /// <summary>OR.</summary>
@@ -116,9 +115,9 @@ internal readonly unsafe struct Or : IAluOperation
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Apply<T>(CpuState* state, T left, T right)
-        where T : unmanaged, IBinaryInteger<T>
+        where T : unmanaged
     {
-        T result = left | right;
+        T result = Width.Truncate<T>(Width.ZeroExtend(left) | Width.ZeroExtend(right));
         state->SetLogic(Width.SignExtend(result));
         return result;
     }
@@ -131,9 +130,9 @@ internal readonly unsafe struct ExclusiveOr : IAluOperation
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Apply<T>(CpuState* state, T left, T right)
-        where T : unmanaged, IBinaryInteger<T>
+        where T : unmanaged
     {
-        T result = left ^ right;
+        T result = Width.Truncate<T>(Width.ZeroExtend(left) ^ Width.ZeroExtend(right));
         state->SetLogic(Width.SignExtend(result));
         return result;
     }

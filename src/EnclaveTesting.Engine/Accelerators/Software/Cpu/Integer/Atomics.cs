@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
 using Iced.Intel;
 
@@ -7,8 +6,6 @@ namespace EnclaveTesting.Engine.Accelerators.Software.Cpu.Integer;
 /// <summary>XADD, CMPXCHG, CMPXCHG8B, CMPXCHG16B. LOCK needs nothing: all CPUs of a machine run on one thread.</summary>
 internal static unsafe class Atomics
 {
-    private const MethodImplOptions Hot = MethodImplOptions.AggressiveOptimization;
-
     public static void Register(OpTable table)
     {
         AddSize<byte>(table, 0);
@@ -20,7 +17,7 @@ internal static unsafe class Atomics
     }
 
     private static bool ExchangeAddReg<T>(SoftwareCpu cpu, Op* op)
-        where T : unmanaged, IBinaryInteger<T>
+        where T : unmanaged
     {
         CpuState* state = cpu.State;
         T left = Width.Get<T>(state, op->Rm);
@@ -30,48 +27,52 @@ internal static unsafe class Atomics
         return true;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     private static bool ExchangeAddMem<T>(SoftwareCpu cpu, Op* op)
-        where T : unmanaged, IBinaryInteger<T>
+        where T : unmanaged
     {
         CpuState* state = cpu.State;
         ulong linear = cpu.Address(op);
-        if (!cpu.TryLoadForStore(linear, out T left))
+        T* place = cpu.BeginUpdate<T>(linear);
+        if (place == null)
             return false;
-        T sum = Integer.Add.Apply(state, left, Width.Get<T>(state, op->Reg));
-        if (!cpu.TryStore(linear, sum))
+        T left = *place;
+        *place = Integer.Add.Apply(state, left, Width.Get<T>(state, op->Reg));
+        if (!cpu.EndUpdate(linear, place))
             return false;
         Width.Set(state, op->Reg, left);
         return true;
     }
 
     private static bool CompareExchangeReg<T>(SoftwareCpu cpu, Op* op)
-        where T : unmanaged, IBinaryInteger<T>
+        where T : unmanaged
     {
         CpuState* state = cpu.State;
         T old = Width.Get<T>(state, op->Rm);
         T accumulator = Width.Get<T>(state, 0);
         Subtract.Apply(state, accumulator, old);
-        if (accumulator == old)
+        if (Width.ZeroExtend(accumulator) == Width.ZeroExtend(old))
             Width.Set(state, op->Rm, Width.Get<T>(state, op->Reg));
         else
             Width.Set(state, 0, old);
         return true;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     private static bool CompareExchangeMem<T>(SoftwareCpu cpu, Op* op)
-        where T : unmanaged, IBinaryInteger<T>
+        where T : unmanaged
     {
         CpuState* state = cpu.State;
         ulong linear = cpu.Address(op);
-        if (!cpu.TryLoadForStore(linear, out T old))
+        T* place = cpu.BeginUpdate<T>(linear);
+        if (place == null)
             return false;
-        T accumulator = Width.Get<T>(state, 0);
+        T old = *place, accumulator = Width.Get<T>(state, 0);
 
         // The processor always writes: what was there, if the comparison fails.
-        bool equal = accumulator == old;
-        if (!cpu.TryStore(linear, equal ? Width.Get<T>(state, op->Reg) : old))
+        bool equal = Width.ZeroExtend(accumulator) == Width.ZeroExtend(old);
+        *place = equal ? Width.Get<T>(state, op->Reg) : old;
+        if (!cpu.EndUpdate(linear, place))
             return false;
         Subtract.Apply(state, accumulator, old);
         if (!equal)
@@ -124,7 +125,7 @@ internal static unsafe class Atomics
     private static void SetZero(CpuState* state, bool zero) => state->FlagZero = zero ? 0UL : 1;
 
     private static void AddSize<T>(OpTable table, int size)
-        where T : unmanaged, IBinaryInteger<T>
+        where T : unmanaged
     {
         table.Add(Code.Xadd_rm8_r8 + size, &ExchangeAddReg<T>, &ExchangeAddMem<T>);
         table.Add(Code.Cmpxchg_rm8_r8 + size, &CompareExchangeReg<T>, &CompareExchangeMem<T>);

@@ -7,8 +7,6 @@ namespace EnclaveTesting.Engine.Accelerators.Software.Cpu.Integer;
 /// <summary>BT, BTS, BTR, BTC, BSF, BSR, TZCNT, LZCNT, POPCNT, CRC32.</summary>
 internal static unsafe class Bits
 {
-    private const MethodImplOptions Hot = MethodImplOptions.AggressiveOptimization;
-
     private interface IChange
     {
         static abstract bool Writes { get; }
@@ -40,23 +38,23 @@ internal static unsafe class Bits
         table.Add(Code.Crc32_r64_rm64, &CrcReg<ulong>, &CrcMem<ulong>);
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     private static bool RegReg<TChange, T>(SoftwareCpu cpu, Op* op)
         where TChange : struct, IChange
         where T : unmanaged => InRegister<TChange, T>(cpu.State, op, (int)cpu.State->Gpr[op->Reg]);
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     private static bool RegImm<TChange, T>(SoftwareCpu cpu, Op* op)
         where TChange : struct, IChange
         where T : unmanaged => InRegister<TChange, T>(cpu.State, op, (int)op->Immediate);
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     private static bool MemImm<TChange, T>(SoftwareCpu cpu, Op* op)
         where TChange : struct, IChange
         where T : unmanaged => InMemory<TChange, T>(cpu, cpu.Address(op), (int)op->Immediate);
 
     /// <summary>The bit's number is signed and reaches beyond the operand.</summary>
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     private static bool MemReg<TChange, T>(SoftwareCpu cpu, Op* op)
         where TChange : struct, IChange
         where T : unmanaged
@@ -86,22 +84,34 @@ internal static unsafe class Bits
         where T : unmanaged
     {
         number &= Width.Bits<T>() - 1;
-        T loaded;
-        if (TChange.Writes ? !cpu.TryLoadForStore(linear, out loaded) : !cpu.TryLoad(linear, out loaded))
-            return false;
-        ulong value = Width.ZeroExtend(loaded);
-        if (TChange.Writes && !cpu.TryStore(linear, Width.Truncate<T>(TChange.Apply(value, 1UL << number))))
-            return false;
+        ulong value;
+        if (TChange.Writes)
+        {
+            T* place = cpu.BeginUpdate<T>(linear);
+            if (place == null)
+                return false;
+            value = Width.ZeroExtend(*place);
+            *place = Width.Truncate<T>(TChange.Apply(value, 1UL << number));
+            if (!cpu.EndUpdate(linear, place))
+                return false;
+        }
+        else
+        {
+            if (!cpu.TryLoad(linear, out T loaded))
+                return false;
+            value = Width.ZeroExtend(loaded);
+        }
+
         cpu.State->SetCarry(((value >> number) & 1) != 0);
         return true;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     private static bool CountReg<TCount, T>(SoftwareCpu cpu, Op* op)
         where TCount : struct, ICount
         where T : unmanaged => TCount.Apply(cpu.State, op, Width.Get<T>(cpu.State, op->Rm));
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     private static bool CountMem<TCount, T>(SoftwareCpu cpu, Op* op)
         where TCount : struct, ICount
         where T : unmanaged => cpu.TryLoad(cpu.Address(op), out T value) && TCount.Apply(cpu.State, op, value);

@@ -6,8 +6,6 @@ namespace EnclaveTesting.Engine.Accelerators.Software.Cpu.Integer;
 /// <summary>Jcc, JMP, CALL, RET, LOOPcc and JrCXZ.</summary>
 internal static unsafe class Branches
 {
-    private const MethodImplOptions Hot = MethodImplOptions.AggressiveOptimization;
-
     public static void Register(OpTable table)
     {
         AddConditional<IfOverflow>(table, Code.Jo_rel8_16, Code.Jo_rel16);
@@ -45,7 +43,7 @@ internal static unsafe class Branches
         table.Add(Code.Jrcxz_rel8_64, &JumpIfZeroCount<ulong>);
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool JumpIf<TCondition>(SoftwareCpu cpu, Op* op)
         where TCondition : struct, ICondition
     {
@@ -60,12 +58,12 @@ internal static unsafe class Branches
         return cpu.EndLinked(op, 1);
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool JumpIfNarrow<TCondition, T>(SoftwareCpu cpu, Op* op)
         where TCondition : struct, ICondition
         where T : unmanaged => TCondition.Test(cpu.State) ? TakeNarrow<T>(cpu, op) : SkipNarrow(cpu, op);
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool Jump(SoftwareCpu cpu, Op* op)
     {
         cpu.State->Rip += (ulong)op->Immediate;
@@ -75,14 +73,14 @@ internal static unsafe class Branches
     public static bool JumpNarrow<T>(SoftwareCpu cpu, Op* op)
         where T : unmanaged => TakeNarrow<T>(cpu, op);
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool JumpReg(SoftwareCpu cpu, Op* op)
     {
         cpu.State->Rip = cpu.State->Gpr[op->Rm];
         return cpu.EndIndirect();
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool JumpMem(SoftwareCpu cpu, Op* op)
     {
         if (!cpu.TryLoad(cpu.Address(op), out ulong target))
@@ -97,7 +95,7 @@ internal static unsafe class Branches
     public static bool JumpMemNarrow<T>(SoftwareCpu cpu, Op* op)
         where T : unmanaged => cpu.TryLoad(cpu.Address(op), out T target) && GoTo(cpu, Width.ZeroExtend(target));
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool Call(SoftwareCpu cpu, Op* op)
     {
         if (!Push(cpu, cpu.State->Rip + (ulong)op->Displacement))
@@ -106,7 +104,7 @@ internal static unsafe class Branches
         return cpu.EndLinked(op, 0);
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool CallReg(SoftwareCpu cpu, Op* op)
     {
         CpuState* state = cpu.State;
@@ -117,7 +115,7 @@ internal static unsafe class Branches
         return cpu.EndIndirect();
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool CallMem(SoftwareCpu cpu, Op* op)
     {
         CpuState* state = cpu.State;
@@ -136,7 +134,7 @@ internal static unsafe class Branches
     public static bool CallMemNarrow<T>(SoftwareCpu cpu, Op* op)
         where T : unmanaged => cpu.TryLoad(cpu.Address(op), out T target) && CallTo<T>(cpu, op, Width.ZeroExtend(target));
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool Return(SoftwareCpu cpu, Op* op)
     {
         CpuState* state = cpu.State;

@@ -6,8 +6,6 @@ namespace EnclaveTesting.Engine.Accelerators.Software.Cpu.Integer;
 /// <summary>CMOVcc and SETcc.</summary>
 internal static unsafe class ConditionalMoves
 {
-    private const MethodImplOptions Hot = MethodImplOptions.AggressiveOptimization;
-
     public static void Register(OpTable table)
     {
         Add<IfOverflow>(table, 0);
@@ -20,7 +18,7 @@ internal static unsafe class ConditionalMoves
         Add<IfLessOrEqual>(table, 14);
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool MoveReg<TCondition, T>(SoftwareCpu cpu, Op* op)
         where TCondition : struct, ICondition
         where T : unmanaged
@@ -32,7 +30,7 @@ internal static unsafe class ConditionalMoves
         return true;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool MoveMem<TCondition, T>(SoftwareCpu cpu, Op* op)
         where TCondition : struct, ICondition
         where T : unmanaged
@@ -44,7 +42,7 @@ internal static unsafe class ConditionalMoves
         return true;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool SetReg<TCondition>(SoftwareCpu cpu, Op* op)
         where TCondition : struct, ICondition
     {
@@ -53,7 +51,7 @@ internal static unsafe class ConditionalMoves
         return true;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool SetMem<TCondition>(SoftwareCpu cpu, Op* op)
         where TCondition : struct, ICondition => cpu.TryStore(cpu.Address(op), TCondition.Test(cpu.State) ? (byte)1 : (byte)0);
 

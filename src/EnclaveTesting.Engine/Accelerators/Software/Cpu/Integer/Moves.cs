@@ -7,8 +7,6 @@ namespace EnclaveTesting.Engine.Accelerators.Software.Cpu.Integer;
 /// <summary>MOV, MOVZX, MOVSX, LEA, XCHG, BSWAP, MOVBE, MOVNTI, XLAT and the sign extensions of the accumulator.</summary>
 internal static unsafe class Moves
 {
-    private const MethodImplOptions Hot = MethodImplOptions.AggressiveOptimization;
-
     public static void Register(OpTable table)
     {
         AddMoves<byte>(table, 0, Code.Mov_rm8_imm8);
@@ -64,7 +62,7 @@ internal static unsafe class Moves
         table.Add(Code.Cqo, &Cqo);
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool RmReg<T>(SoftwareCpu cpu, Op* op)
         where T : unmanaged
     {
@@ -73,7 +71,7 @@ internal static unsafe class Moves
         return true;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool RegRm<T>(SoftwareCpu cpu, Op* op)
         where T : unmanaged
     {
@@ -82,7 +80,7 @@ internal static unsafe class Moves
         return true;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool RmImm<T>(SoftwareCpu cpu, Op* op)
         where T : unmanaged
     {
@@ -90,7 +88,7 @@ internal static unsafe class Moves
         return true;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool RegMem<T>(SoftwareCpu cpu, Op* op)
         where T : unmanaged
     {
@@ -100,11 +98,11 @@ internal static unsafe class Moves
         return true;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool MemReg<T>(SoftwareCpu cpu, Op* op)
         where T : unmanaged => cpu.TryStore(cpu.Address(op), Width.Get<T>(cpu.State, op->Reg));
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool MemImm<T>(SoftwareCpu cpu, Op* op)
         where T : unmanaged => cpu.TryStore(cpu.Address(op), Width.Truncate<T>((ulong)op->Immediate));
 
@@ -127,7 +125,7 @@ internal static unsafe class Moves
         return true;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool Lea64(SoftwareCpu cpu, Op* op)
     {
         CpuState* state = cpu.State;
@@ -136,7 +134,7 @@ internal static unsafe class Moves
         return true;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool ZeroExtendReg<TFrom, TTo>(SoftwareCpu cpu, Op* op)
         where TFrom : unmanaged
         where TTo : unmanaged
@@ -146,7 +144,7 @@ internal static unsafe class Moves
         return true;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool ZeroExtendMem<TFrom, TTo>(SoftwareCpu cpu, Op* op)
         where TFrom : unmanaged
         where TTo : unmanaged
@@ -157,7 +155,7 @@ internal static unsafe class Moves
         return true;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool SignExtendReg<TFrom, TTo>(SoftwareCpu cpu, Op* op)
         where TFrom : unmanaged
         where TTo : unmanaged
@@ -167,7 +165,7 @@ internal static unsafe class Moves
         return true;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool SignExtendMem<TFrom, TTo>(SoftwareCpu cpu, Op* op)
         where TFrom : unmanaged
         where TTo : unmanaged
@@ -188,13 +186,18 @@ internal static unsafe class Moves
         return true;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool ExchangeMem<T>(SoftwareCpu cpu, Op* op)
         where T : unmanaged
     {
         CpuState* state = cpu.State;
         ulong linear = cpu.Address(op);
-        if (!cpu.TryLoadForStore(linear, out T value) || !cpu.TryStore(linear, Width.Get<T>(state, op->Reg)))
+        T* place = cpu.BeginUpdate<T>(linear);
+        if (place == null)
+            return false;
+        T value = *place;
+        *place = Width.Get<T>(state, op->Reg);
+        if (!cpu.EndUpdate(linear, place))
             return false;
         Width.Set(state, op->Reg, value);
         return true;

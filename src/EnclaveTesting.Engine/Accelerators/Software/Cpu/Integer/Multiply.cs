@@ -6,8 +6,6 @@ namespace EnclaveTesting.Engine.Accelerators.Software.Cpu.Integer;
 /// <summary>MUL, IMUL, DIV, IDIV, MULX.</summary>
 internal static unsafe class Multiply
 {
-    private const MethodImplOptions Hot = MethodImplOptions.AggressiveOptimization;
-
     public static void Register(OpTable table)
     {
         AddWide<byte>(table, Code.Mul_rm8, Code.Imul_rm8, Code.Div_rm8, Code.Idiv_rm8);
@@ -21,51 +19,51 @@ internal static unsafe class Multiply
         table.Add(Code.VEX_Mulx_r64_r64_rm64, &MulxReg<ulong>, &MulxMem<ulong>);
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool MulReg<T>(SoftwareCpu cpu, Op* op)
         where T : unmanaged => Mul(cpu.State, Width.Get<T>(cpu.State, op->Rm));
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool MulMem<T>(SoftwareCpu cpu, Op* op)
         where T : unmanaged => cpu.TryLoad(cpu.Address(op), out T value) && Mul(cpu.State, value);
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool ImulReg<T>(SoftwareCpu cpu, Op* op)
         where T : unmanaged => Imul(cpu.State, Width.Get<T>(cpu.State, op->Rm));
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool ImulMem<T>(SoftwareCpu cpu, Op* op)
         where T : unmanaged => cpu.TryLoad(cpu.Address(op), out T value) && Imul(cpu.State, value);
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool DivReg<T>(SoftwareCpu cpu, Op* op)
         where T : unmanaged => Div(cpu, Width.Get<T>(cpu.State, op->Rm));
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool DivMem<T>(SoftwareCpu cpu, Op* op)
         where T : unmanaged => cpu.TryLoad(cpu.Address(op), out T value) && Div(cpu, value);
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool IdivReg<T>(SoftwareCpu cpu, Op* op)
         where T : unmanaged => Idiv(cpu, Width.Get<T>(cpu.State, op->Rm));
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool IdivMem<T>(SoftwareCpu cpu, Op* op)
         where T : unmanaged => cpu.TryLoad(cpu.Address(op), out T value) && Idiv(cpu, value);
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool ShortReg<T>(SoftwareCpu cpu, Op* op)
         where T : unmanaged => Short(cpu.State, op, Width.Get<T>(cpu.State, op->Reg), Width.Get<T>(cpu.State, op->Rm));
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool ShortMem<T>(SoftwareCpu cpu, Op* op)
         where T : unmanaged => cpu.TryLoad(cpu.Address(op), out T value) && Short(cpu.State, op, Width.Get<T>(cpu.State, op->Reg), value);
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool ShortRegImm<T>(SoftwareCpu cpu, Op* op)
         where T : unmanaged => Short(cpu.State, op, Width.Get<T>(cpu.State, op->Rm), Width.Truncate<T>((ulong)op->Immediate));
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool ShortMemImm<T>(SoftwareCpu cpu, Op* op)
         where T : unmanaged => cpu.TryLoad(cpu.Address(op), out T value) && Short(cpu.State, op, value, Width.Truncate<T>((ulong)op->Immediate));
 

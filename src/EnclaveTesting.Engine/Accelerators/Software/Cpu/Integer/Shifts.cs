@@ -6,8 +6,6 @@ namespace EnclaveTesting.Engine.Accelerators.Software.Cpu.Integer;
 /// <summary>ROL, ROR, RCL, RCR, SHL, SHR, SAR.</summary>
 internal static unsafe class Shifts
 {
-    private const MethodImplOptions Hot = MethodImplOptions.AggressiveOptimization;
-
     internal interface IOperation
     {
         /// <summary>Computes the result and sets the flags; <paramref name="count"/> is 1 to 31, with 64 bits to 63.</summary>
@@ -27,7 +25,7 @@ internal static unsafe class Shifts
         Add<ShiftArithmetic>(table, 7);
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     private static bool RegImm<TOperation, T>(SoftwareCpu cpu, Op* op)
         where TOperation : struct, IOperation
         where T : unmanaged
@@ -39,7 +37,7 @@ internal static unsafe class Shifts
         return true;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     private static bool RegCl<TOperation, T>(SoftwareCpu cpu, Op* op)
         where TOperation : struct, IOperation
         where T : unmanaged
@@ -51,12 +49,12 @@ internal static unsafe class Shifts
         return true;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     private static bool MemImm<TOperation, T>(SoftwareCpu cpu, Op* op)
         where TOperation : struct, IOperation
         where T : unmanaged => Mem<TOperation, T>(cpu, op, (int)op->Immediate);
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     private static bool MemCl<TOperation, T>(SoftwareCpu cpu, Op* op)
         where TOperation : struct, IOperation
         where T : unmanaged => Mem<TOperation, T>(cpu, op, (int)cpu.State->Gpr[1]);
@@ -68,9 +66,13 @@ internal static unsafe class Shifts
     {
         ulong linear = cpu.Address(op);
         count = Mask<T>(count);
-        if (!cpu.TryLoadForStore(linear, out T value))
+        T* place = cpu.BeginUpdate<T>(linear);
+        if (place == null)
             return false;
-        return count == 0 || cpu.TryStore(linear, TOperation.Apply(cpu.State, value, count));
+        if (count == 0)
+            return true;
+        *place = TOperation.Apply(cpu.State, *place, count);
+        return cpu.EndUpdate(linear, place);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -6,7 +6,6 @@ namespace EnclaveTesting.Engine.Accelerators.Software.Cpu.Integer;
 /// <summary>PUSH, POP, PUSHA, POPA, PUSHF, POPF, ENTER, LEAVE.</summary>
 internal static unsafe class Stack
 {
-    private const MethodImplOptions Hot = MethodImplOptions.AggressiveOptimization;
     private const int Sp = 4, Bp = 5;
 
     public static void Register(OpTable table)
@@ -47,7 +46,7 @@ internal static unsafe class Stack
         table.Add(Code.Enterw_imm16_imm8, &Enter<ushort>);
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool Push64(SoftwareCpu cpu, Op* op)
     {
         CpuState* state = cpu.State;
@@ -58,7 +57,7 @@ internal static unsafe class Stack
         return true;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool Pop64(SoftwareCpu cpu, Op* op)
     {
         CpuState* state = cpu.State;
@@ -84,7 +83,7 @@ internal static unsafe class Stack
         return true;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool PushMem<T>(SoftwareCpu cpu, Op* op)
         where T : unmanaged => cpu.TryLoad(cpu.Address(op), out T value) && Push(cpu, value);
 
@@ -103,7 +102,7 @@ internal static unsafe class Stack
         return false;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool PushImm<T>(SoftwareCpu cpu, Op* op)
         where T : unmanaged => Push(cpu, Width.Truncate<T>((ulong)op->Immediate));
 
@@ -163,7 +162,7 @@ internal static unsafe class Stack
         return cpu.EndJump();
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     public static bool Leave<T>(SoftwareCpu cpu, Op* op)
         where T : unmanaged
     {

@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
 using EnclaveTesting.Engine.Memory;
 using Iced.Intel;
@@ -88,7 +87,7 @@ internal static unsafe class StringOps
     }
 
     private static bool Compare<T>(SoftwareCpu cpu, Op* op)
-        where T : unmanaged, IBinaryInteger<T>
+        where T : unmanaged
     {
         if (op->Vvvv == 0)
             return CompareOne<T>(cpu, op);
@@ -107,7 +106,7 @@ internal static unsafe class StringOps
     }
 
     private static bool Scan<T>(SoftwareCpu cpu, Op* op)
-        where T : unmanaged, IBinaryInteger<T>
+        where T : unmanaged
     {
         if (op->Vvvv == 0)
             return ScanOne<T>(cpu, op);
@@ -159,7 +158,7 @@ internal static unsafe class StringOps
     }
 
     private static bool CompareOne<T>(SoftwareCpu cpu, Op* op)
-        where T : unmanaged, IBinaryInteger<T>
+        where T : unmanaged
     {
         CpuState* state = cpu.State;
         if (!cpu.TryLoad(cpu.SourceAddress(op, state->Gpr[Source], sizeof(T)), out T left)
@@ -172,7 +171,7 @@ internal static unsafe class StringOps
     }
 
     private static bool ScanOne<T>(SoftwareCpu cpu, Op* op)
-        where T : unmanaged, IBinaryInteger<T>
+        where T : unmanaged
     {
         CpuState* state = cpu.State;
         if (!cpu.TryLoad(cpu.TargetAddress(op, state->Gpr[Target], sizeof(T)), out T value))
@@ -285,7 +284,7 @@ internal static unsafe class StringOps
     }
 
     private static void AddSize<T>(OpTable table, int size)
-        where T : unmanaged, IBinaryInteger<T>
+        where T : unmanaged
     {
         table.Add(Code.Movsb_m8_m8 + size, &Move<T>);
         table.Add(Code.Cmpsb_m8_m8 + size, &Compare<T>);

@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
 using Iced.Intel;
 
@@ -7,12 +6,10 @@ namespace EnclaveTesting.Engine.Accelerators.Software.Cpu.Integer;
 /// <summary>INC, DEC, NEG and NOT.</summary>
 internal static unsafe class Unary
 {
-    private const MethodImplOptions Hot = MethodImplOptions.AggressiveOptimization;
-
     internal interface IOperation
     {
         static abstract T Apply<T>(CpuState* state, T value)
-            where T : unmanaged, IBinaryInteger<T>;
+            where T : unmanaged;
     }
 
     public static void Register(OpTable table)
@@ -27,30 +24,27 @@ internal static unsafe class Unary
         table.Add(Code.Dec_r32, &Reg<Decrement, uint>);
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     private static bool Reg<TOperation, T>(SoftwareCpu cpu, Op* op)
         where TOperation : struct, IOperation
-        where T : unmanaged, IBinaryInteger<T>
+        where T : unmanaged
     {
         CpuState* state = cpu.State;
         Width.Set(state, op->Rm, TOperation.Apply(state, Width.Get<T>(state, op->Rm)));
         return true;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(Jit.Hot)]
     private static bool Mem<TOperation, T>(SoftwareCpu cpu, Op* op)
         where TOperation : struct, IOperation
-        where T : unmanaged, IBinaryInteger<T>
+        where T : unmanaged
     {
         ulong linear = cpu.Address(op);
-        T* place = cpu.Pin<T>(linear);
-        if (place != null)
-        {
-            *place = TOperation.Apply(cpu.State, *place);
-            return true;
-        }
-
-        return cpu.TryLoadForStore(linear, out T value) && cpu.TryStore(linear, TOperation.Apply(cpu.State, value));
+        T* place = cpu.BeginUpdate<T>(linear);
+        if (place == null)
+            return false;
+        *place = TOperation.Apply(cpu.State, *place);
+        return cpu.EndUpdate(linear, place);
     }
 
     private static void Add<TOperation>(OpTable table, Code narrow, Code wide)
@@ -66,11 +60,11 @@ internal static unsafe class Unary
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static T Apply<T>(CpuState* state, T value)
-            where T : unmanaged, IBinaryInteger<T>
+            where T : unmanaged
         {
-            T result = value + T.One;
+            T one = Width.Truncate<T>(1), result = Width.Truncate<T>(Width.ZeroExtend(value) + 1);
             ulong carry = state->FlagCarry >> 63;
-            Width.SetAddFlags(state, value, T.One, result);
+            Width.SetAddFlags(state, value, one, result);
             KeepCarry(state, carry);
             return result;
         }
@@ -80,11 +74,11 @@ internal static unsafe class Unary
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static T Apply<T>(CpuState* state, T value)
-            where T : unmanaged, IBinaryInteger<T>
+            where T : unmanaged
         {
-            T result = value - T.One;
+            T one = Width.Truncate<T>(1), result = Width.Truncate<T>(Width.ZeroExtend(value) - 1);
             ulong carry = state->FlagCarry >> 63;
-            Width.SetSubtractFlags(state, value, T.One, result);
+            Width.SetSubtractFlags(state, value, one, result);
             KeepCarry(state, carry);
             return result;
         }
@@ -94,14 +88,14 @@ internal static unsafe class Unary
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static T Apply<T>(CpuState* state, T value)
-            where T : unmanaged, IBinaryInteger<T> => Subtract.Apply(state, T.Zero, value);
+            where T : unmanaged => Subtract.Apply(state, default, value);
     }
 
     private readonly struct Complement : IOperation
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static T Apply<T>(CpuState* state, T value)
-            where T : unmanaged, IBinaryInteger<T> => ~value;
+            where T : unmanaged => Width.Truncate<T>(~Width.ZeroExtend(value));
     }
 
     /// <summary>Puts CF back and leaves OF, the difference of the two top bits.</summary>

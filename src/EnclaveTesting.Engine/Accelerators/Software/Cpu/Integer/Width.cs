@@ -1,9 +1,11 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace EnclaveTesting.Engine.Accelerators.Software.Cpu.Integer;
 
-/// <summary>Registers and values by operand size; T is byte, ushort, uint or ulong.</summary>
+/// <summary>
+/// Registers and values by operand size; T is byte, ushort, uint or ulong. All is computed in 64 bits and cut: arithmetic on T itself would be
+/// the runtime's generic mathematics, which takes the JIT compiler much longer, and which nothing can compile ahead of time for another assembly.
+/// </summary>
 internal static unsafe class Width
 {
     /// <summary>The value, sign-extended.</summary>
@@ -85,24 +87,29 @@ internal static unsafe class Width
     /// <summary>Sets all arithmetic flags after an addition, with or without carry in.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void SetAddFlags<T>(CpuState* state, T left, T right, T result)
-        where T : unmanaged, IBinaryInteger<T> =>
-        SetFlags(state, (left & right) | ((left | right) & ~result), result);
+        where T : unmanaged
+    {
+        ulong a = ZeroExtend(left), b = ZeroExtend(right);
+        SetFlags(state, (a & b) | ((a | b) & ~ZeroExtend(result)), result);
+    }
 
     /// <summary>Sets all arithmetic flags after a subtraction, with or without borrow in.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void SetSubtractFlags<T>(CpuState* state, T left, T right, T result)
-        where T : unmanaged, IBinaryInteger<T> =>
-        SetFlags(state, (~left & right) | ((~left | right) & result), result);
+        where T : unmanaged
+    {
+        ulong a = ~ZeroExtend(left), b = ZeroExtend(right);
+        SetFlags(state, (a & b) | ((a | b) & ZeroExtend(result)), result);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void SetFlags<T>(CpuState* state, T carries, T result)
+    private static void SetFlags<T>(CpuState* state, ulong carries, T result)
         where T : unmanaged
     {
         ulong extended = SignExtend(result);
-        ulong vector = ZeroExtend(carries);
         state->FlagZero = extended;
         state->FlagSign = extended;
-        state->FlagCarry = vector << (64 - (sizeof(T) * 8));
-        state->FlagAuxiliary = (byte)vector;
+        state->FlagCarry = carries << (64 - (sizeof(T) * 8));
+        state->FlagAuxiliary = (byte)carries;
     }
 }

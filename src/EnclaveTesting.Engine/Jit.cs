@@ -1,0 +1,17 @@
+using System.Runtime.CompilerServices;
+
+namespace EnclaveTesting.Engine;
+
+/// <summary>What the just-in-time compiler is told of methods.</summary>
+internal static class Jit
+{
+    /// <summary>
+    /// Of what every boot runs thousands of times: compiled once, optimised, at its first call. Compiled twice, first quickly and then, when the
+    /// runtime finds the time, well, it would cost a first boot more. What is compiled ahead of time must not say so, since it would not be.
+    /// </summary>
+#if COMPILED_AHEAD
+    public const MethodImplOptions Hot = 0;
+#else
+    public const MethodImplOptions Hot = MethodImplOptions.AggressiveOptimization;
+#endif
+}
