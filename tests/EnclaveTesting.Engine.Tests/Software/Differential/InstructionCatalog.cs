@@ -55,13 +55,19 @@ internal static class InstructionCatalog
         Mnemonic.Xsaveopt, Mnemonic.Xsaveopt64, Mnemonic.Arpl, Mnemonic.Bound, Mnemonic.Salc, Mnemonic.Reservednop,
     ];
 
+    /// <summary>All codes to try, whatever this host has.</summary>
+    public static IEnumerable<Code> CodesOfAnyHost() => Codes([.. Named.Values]);
+
     /// <summary>All codes to try.</summary>
     public static Code[] Codes()
     {
         string flags = File.ReadLines("/proc/cpuinfo").First(line => line.StartsWith("flags", StringComparison.Ordinal));
         HashSet<string> host = [.. flags.Split([' ', ':', '\t'], StringSplitOptions.RemoveEmptyEntries)];
-        return [.. Enum.GetValues<Code>().Where(code => InstructionSet.Table.Contains(code) && IsUsable(code, host))];
+        return [.. Codes(host)];
     }
+
+    private static IEnumerable<Code> Codes(HashSet<string> host) =>
+        Enum.GetValues<Code>().Where(code => InstructionSet.Table.Contains(code) && IsUsable(code, host));
 
     private static bool IsUsable(Code code, HashSet<string> host)
     {
