@@ -25,6 +25,8 @@ internal sealed record RunReport(RunOptions Options, MicroVm Machine, RunOutcome
             json.WriteString("exitDetail", Exit.Detail);
             if (Exit.Instructions is { } instructions)
                 json.WriteNumber("instructions", instructions);
+            if (Exit.HostPace is { } pace)
+                json.WriteString("hostPace", pace);
             json.WriteStartObject("timings");
             Write(json, "start", Start);
             Write(json, "firstConsoleByte", FirstConsoleByte);

@@ -112,7 +112,9 @@ public sealed partial class Enclave : IAsyncDisposable
     internal MicroVm Machine => _machine ?? throw new InvalidOperationException($"{Name} was not started: call {nameof(StartAsync)} first.");
 
     /// <summary>How to have the same run again; null where there is no way, or before the start.</summary>
-    internal string? Reproduction => _machine is { Time: MachineTime.Virtual, Seed: { } seed } ? $"virtual time, seed {seed}" : null;
+    internal string? Reproduction => _machine is { Time: MachineTime.Virtual, Seed: { } seed } machine
+        ? $"virtual time, seed {seed}{(machine.HostPace is { } pace ? "; " + pace : "")}"
+        : null;
 
     /// <summary>What the guest wanted and the accelerator does not have, such as an instruction; nothing before the start.</summary>
     internal IReadOnlyList<string> Diagnostics => _machine?.Diagnostics ?? [];
@@ -377,7 +379,7 @@ public sealed partial class Enclave : IAsyncDisposable
             : $"{Name} did not become ready: {cause?.Message}";
         string tail = Console.Log.Tail();
         throw new EnclaveBootException(
-            $"{why} (phase: {phase}).\n{report}\n{Evidence.Of(this)}", phase, timedOut, exit, tail, cause is OperationCanceledException ? null : cause);
+            $"{why} (phase: {phase}).\n{report}\n{(Reproduction is { } run ? $"Run: {run}\n" : "")}{Evidence.Of(this)}", phase, timedOut, exit, tail, cause is OperationCanceledException ? null : cause);
     }
 
     private static async Task<Exception?> FailureOf(Task task)

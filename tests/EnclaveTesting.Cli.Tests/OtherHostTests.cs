@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json;
 using EnclaveTesting.Engine.Eif;
 using EnclaveTesting.Engine.Images;
@@ -44,18 +43,21 @@ public sealed class OtherHostTests : IDisposable
 
     private async Task<Run> RunAsync(string image, string name, Dictionary<string, string> environment)
     {
+        const int attempts = 10;
         string recording = _directory[name + ".recording"];
-        var start = new ProcessStartInfo("dotnet", [ToolProcess.Path, "run", image, "--record", recording, "--json"]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach ((string variable, string value) in environment)
-            start.Environment[variable] = value;
-        using Process process = Process.Start(start)!;
-        Task<string> errors = process.StandardError.ReadToEndAsync();
-        string output = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        process.ExitCode.Should().Be(ExitCode.Ok, await errors);
-        int report = output.LastIndexOf("\n{", StringComparison.Ordinal) + 1;
-        using var json = JsonDocument.Parse(output[report..]);
-        return new Run(output[..report], json.RootElement.GetProperty("instructions").GetInt64(), Convert.ToHexStringLower(await File.ReadAllBytesAsync(recording)));
+        for (int attempt = 0; attempt < attempts; attempt++)
+        {
+            using var tool = ToolProcess.Run("dotnet", environment, [ToolProcess.Path, "run", image, "--record", recording, "--json"]);
+            string output = await tool.Output.ReadToEndAsync();
+            (await tool.ExitAsync()).Should().Be(ExitCode.Ok, await tool.Error);
+            int report = output.LastIndexOf("\n{", StringComparison.Ordinal) + 1;
+            using var json = JsonDocument.Parse(output[report..]);
+            // On a host so busy that the parent's answer takes a second its speed has a part in the run, which says so.
+            if (!json.RootElement.TryGetProperty("hostPace", out _))
+                return new Run(output[..report], json.RootElement.GetProperty("instructions").GetInt64(), Convert.ToHexStringLower(await File.ReadAllBytesAsync(recording)));
+        }
+
+        throw new InvalidOperationException($"The host's speed had its part in {attempts} runs.");
     }
 
     private sealed record Run(string Console, long Instructions, string Recording);

@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using System.Diagnostics;
 
 namespace EnclaveTesting.Cli.Tests;
@@ -27,8 +28,16 @@ internal sealed class ToolProcess : IDisposable
     public static ToolProcess Start(params string[] args) => Run("dotnet", [Path, .. args]);
 
     /// <summary>Starts another program, such as a shell that starts the tool.</summary>
-    public static ToolProcess Run(string program, params string[] args) =>
-        new(Process.Start(new ProcessStartInfo(program, args) { RedirectStandardOutput = true, RedirectStandardError = true })!);
+    public static ToolProcess Run(string program, params string[] args) => Run(program, ReadOnlyDictionary<string, string>.Empty, args);
+
+    /// <summary>The same with variables of the environment.</summary>
+    public static ToolProcess Run(string program, IReadOnlyDictionary<string, string> environment, string[] args)
+    {
+        var start = new ProcessStartInfo(program, args) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach ((string name, string value) in environment)
+            start.Environment[name] = value;
+        return new ToolProcess(Process.Start(start)!);
+    }
 
     public async Task SignalAsync(string signal)
     {

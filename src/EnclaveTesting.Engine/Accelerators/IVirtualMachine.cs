@@ -25,6 +25,9 @@ internal interface IVirtualMachine : IMachineWaker, IDisposable
     /// <summary>The same for all others, who must not have a part in it: as it was a moment ago.</summary>
     TimeProvider ObservedTimeOfDay => TimeOfDay;
 
+    /// <summary>From which instruction on and why another run may differ, where <see cref="VirtualTime"/> is there to make it the same; else null. Thread-safe.</summary>
+    string? HostPace => null;
+
     /// <summary>How many instructions all CPUs have executed, where they are counted. Exact once the machine has been joined.</summary>
     long? Instructions => null;
 

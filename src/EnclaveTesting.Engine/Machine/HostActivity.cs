@@ -23,16 +23,25 @@ internal sealed class HostActivity
     /// <summary>Whether a program has something to do that the guest may be waiting for.</summary>
     public bool IsWorking => Volatile.Read(ref _working) > 0;
 
+    /// <summary>Whether a test has got something and has done nothing since.</summary>
+    public bool IsReacting => Volatile.Read(ref _reacting) > 0 || Volatile.Read(ref _turn) != 0;
+
+    /// <summary>Whether somebody waits for the guest.</summary>
+    public bool IsAwaited => Volatile.Read(ref _waiting) > 0;
+
+    /// <summary>Whether something outside this process has its part in what the guest gets.</summary>
+    public bool DependsOnOutside => Volatile.Read(ref _outside) > 0;
+
     /// <summary>
     /// Whether time in which nothing happens is nobody's time: somebody waits for the guest, and nobody on the host has anything to do or
     /// depends on the world outside. Read before looking for the host's work: who begins to wait has left his work before.
     /// </summary>
-    public bool AllowsSkipping => Volatile.Read(ref _waiting) > 0 && !IsWorking && Volatile.Read(ref _outside) == 0 && ReactionLeft() == TimeSpan.Zero;
+    public bool AllowsSkipping => IsAwaited && !IsWorking && !DependsOnOutside && ReactionLeft() == TimeSpan.Zero;
 
     /// <summary>How long the tests that just got something are still given to react.</summary>
     public TimeSpan ReactionLeft()
     {
-        if (Volatile.Read(ref _reacting) <= 0 && Volatile.Read(ref _turn) == 0)
+        if (!IsReacting)
             return TimeSpan.Zero;
         TimeSpan left = ReactionTime - Stopwatch.GetElapsedTime(Volatile.Read(ref _reactingSince));
         return left > TimeSpan.Zero ? left : TimeSpan.Zero;

@@ -127,6 +127,9 @@ internal sealed class MicroVm : IAsyncDisposable
     /// <summary>How many instructions all virtual CPUs have executed so far; null where they are not counted, which is on KVM.</summary>
     public long? Instructions => _machine.Instructions;
 
+    /// <summary>From which instruction on and why another run in virtual time may differ; null if nothing so far makes it.</summary>
+    public string? HostPace => _machine.HostPace;
+
     /// <summary>Guest RAM in bytes.</summary>
     public long MemoryBytes { get; }
 
@@ -446,7 +449,7 @@ internal sealed class MicroVm : IAsyncDisposable
             exit = exit with { Cpu = 0, Registers = registers };
         if (_machine.Instructions is { } instructions)
         {
-            exit = exit with { Instructions = instructions };
+            exit = exit with { Instructions = instructions, HostPace = _machine.HostPace };
             (_journal as MachineRecorder)?.Close(instructions, _machine.VirtualTime!.Now, exit);
             if (exit.Reason != VmExitReason.ReplayDiverged && (_journal as MachinePlayer)?.FindDifference(instructions, exit) is { } difference)
                 exit = exit with { Reason = VmExitReason.ReplayDiverged, Detail = difference };

@@ -19,6 +19,11 @@ public sealed record VmExit(VmExitReason Reason, string Detail)
     /// <summary>How many instructions all virtual CPUs had executed, where they are counted (on the software CPU).</summary>
     public long? Instructions { get; init; }
 
+    /// <summary>
+    /// In virtual time: from which instruction on and why the host's speed had its part in the run, so that another run may differ; null if it had none.
+    /// </summary>
+    public string? HostPace { get; init; }
+
     /// <summary>The end in one paragraph: reason, detail, registers, bytes.</summary>
     public override string ToString()
     {

@@ -12,6 +12,8 @@ internal static class ParentReport
         text.Append($"The parent of {enclave}\n");
         text.Append(parent.HeartbeatAt is { } at ? $"Heartbeat: after {Text.Duration(at)}\n" : "Heartbeat: none came\n");
         text.Append(Problems(parent)).Append('\n');
+        if (enclave.Reproduction is { } reproduction)
+            text.Append($"Run: {reproduction}\n");
         IReadOnlyList<ParentConnection> connections = parent.Connections;
         text.Append($"Connections: {connections.Count}\n");
         foreach (ParentConnection connection in connections)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using EnclaveTesting.Engine.Accelerators.Software.Chipset;
 using EnclaveTesting.Engine.Machine;
 using EnclaveTesting.Engine.Machine.Recording;
@@ -39,6 +40,8 @@ internal sealed class HostMeeting
     private int _hostCame;
     private volatile bool _stop;
     private ulong _workLag, _lag, _progress;
+    private string? _freeBecause, _hostPace;
+    private (long Retired, ulong Now)? _heldAt;
 
     public HostMeeting(IMachineBus bus, VirtualClock clock, HostActivity? host, MachineJournal? journal, ManualResetEventSlim signal, Func<long> retired)
     {
@@ -54,6 +57,9 @@ internal sealed class HostMeeting
             _host.BeginWait();
         _host.Changed = signal.Set;
     }
+
+    /// <summary>From which instruction on and why another run may differ, because the host's speed had its part in this one; null if it had none. Any thread.</summary>
+    public string? HostPace => Volatile.Read(ref _hostPace);
 
     /// <summary>Whether the turn that ended ought to be followed by a meeting.</summary>
     public bool IsDue => _isWanted || _retired() >= _next;
@@ -87,6 +93,7 @@ internal sealed class HostMeeting
         // Answers may lead to more of both; a guest cannot keep this up, because it does not run meanwhile.
         const int mostRounds = 64;
         CountProgress();
+        NoteArrival();
         for (int round = 0; round < mostRounds && !_stop; round++)
         {
             bool any = _bus.Publish();
@@ -101,6 +108,8 @@ internal sealed class HostMeeting
         }
 
         _next = _retired() + Interval;
+        _heldAt = (_retired(), _clock.Now);
+        _freeBecause = WhyFree();
     }
 
     /// <summary>Lets time pass while no CPU has anything to do: to the next deadline, until the host has done something, or less.</summary>
@@ -124,6 +133,7 @@ internal sealed class HostMeeting
         }
 
         bool works = _host.IsWorking;
+        string? why = WhyFree();
         ulong reaction = (ulong)_host.ReactionLeft().TotalNanoseconds;
         ulong room = Room(works, reaction);
         ulong left = deadline == MachineClock.Never ? MachineClock.Never : deadline - now + room;
@@ -134,6 +144,7 @@ internal sealed class HostMeeting
         lag += Math.Min(passed, room);
         if (passed <= room)
             return;
+        FollowHost(why ?? "there was nothing left in the enclave that it could wait for");
         _clock.Skip(Math.Min(passed - room, deadline - now));
         _progress = _clock.Now;
     }
@@ -160,6 +171,27 @@ internal sealed class HostMeeting
             ref ulong lag = ref works ? ref _workLag : ref _lag;
             lag += Math.Min(Since(start), room);
         }
+    }
+
+    // What came while the guest went on came at whatever instruction that had reached.
+    private void NoteArrival()
+    {
+        if (_player is null && Volatile.Read(ref _hostCame) != 0 && _heldAt is { } held && held != (_retired(), _clock.Now))
+            FollowHost(_freeBecause ?? "something came that nobody had waited to send");
+    }
+
+    // Why the guest goes on although somebody on the host may do something next; null if all wait for it.
+    private string? WhyFree() =>
+        _host.DependsOnOutside ? "a connection is forwarded to a server outside"
+        : _host.IsWorking ? "a script or handler of the parent has worked for a second"
+        : _host.IsReacting ? "the test did the next thing only after 100 ms"
+        : _host.IsAwaited ? null
+        : "nobody waited for the enclave";
+
+    private void FollowHost(string why)
+    {
+        if (_hostPace is null && !_stop)
+            Volatile.Write(ref _hostPace, string.Create(CultureInfo.InvariantCulture, $"the host's pace from instruction {_retired()} on: {why}"));
     }
 
     // How long the guest's time may stand still now.

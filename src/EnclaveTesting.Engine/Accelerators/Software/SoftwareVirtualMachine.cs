@@ -93,6 +93,9 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
     public TimeProvider ObservedTimeOfDay { get; }
 
     /// <inheritdoc/>
+    public string? HostPace => _meeting?.HostPace;
+
+    /// <inheritdoc/>
     public IReadOnlyList<string> Diagnostics => _unimplemented.Describe();
 
     /// <inheritdoc/>
@@ -124,8 +127,9 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
             throw new InvalidOperationException("The machine was not started.");
         _pauses.Run(action, () =>
         {
-            foreach (VirtualCpu cpu in _cpus)
-                cpu.Cpu.RaiseAttention();
+            // In virtual time the turns that are under way end as they would without: they are short.
+            if (_meeting is null)
+                RaiseAttention();
             _signal.Set();
         });
     }
@@ -151,8 +155,7 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
         if (fresh && _meeting is null)
             _chipset.NotePause();
         // Between two turns interrupts are looked for anyway; a turn that ends before it began would shift all that follow.
-        foreach (VirtualCpu cpu in _cpus)
-            cpu.Cpu.ClearAttention();
+        ClearAttention();
         _started = true;
         _thread.Start();
     }
@@ -180,8 +183,7 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
     public void RequestStop()
     {
         _stop = true;
-        foreach (VirtualCpu cpu in _cpus)
-            cpu.Cpu.RaiseAttention();
+        RaiseAttention();
         _meeting?.Stop();
         _signal.Set();
     }
@@ -263,8 +265,11 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
         {
             while (!_stop)
             {
+                // In virtual time it must not show whether the machine stood still, or began here.
+                if (_meeting is not null || _pauses.Any)
+                    ClearAttention();
                 if (_pauses.Any)
-                    StandStill();
+                    _pauses.CarryOut();
                 bool ran = false;
                 for (int i = 0; i < _cpus.Length && !_stop; i++)
                 {
@@ -292,12 +297,17 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
         }
     }
 
-    // At the beginning of a round of turns, where a restored machine begins too: so both go on in the same way.
-    private void StandStill()
+    private void RaiseAttention()
+    {
+        foreach (VirtualCpu cpu in _cpus)
+            cpu.Cpu.RaiseAttention();
+    }
+
+    // At the beginning of a round of turns: interrupts are looked for anyway.
+    private void ClearAttention()
     {
         foreach (VirtualCpu cpu in _cpus)
             cpu.Cpu.ClearAttention();
-        _pauses.CarryOut();
     }
 
     private void EndByException(Exception exception)
