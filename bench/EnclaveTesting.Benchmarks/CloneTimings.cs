@@ -179,7 +179,7 @@ internal sealed class CloneTimings
     {
         for (int i = -3; i < runs; i++)
         {
-            (double ToStart, double ToExit)? ioctls = snapshot.Description.Accelerator == Accelerator.Kvm ? KvmFloor.Measure(snapshot) : null;
+            (double ToStart, double ToExit)? ioctls = OperatingSystem.IsLinux() && snapshot.Description.Accelerator == Accelerator.Kvm ? KvmFloor.Measure(snapshot) : null;
 
             TimeSpan cpu = Environment.CpuUsage.TotalTime;
             long begin = Stopwatch.GetTimestamp();
@@ -189,7 +189,7 @@ internal sealed class CloneTimings
             await AskAsync(machine);
             double replied = Stopwatch.GetElapsedTime(begin).TotalMilliseconds;
             cpu = Environment.CpuUsage.TotalTime - cpu;
-            double guest = ioctls is null ? 0 : KvmFloor.GuestTime();
+            double guest = OperatingSystem.IsLinux() && ioctls is not null ? KvmFloor.GuestTime() : 0;
             begin = Stopwatch.GetTimestamp();
             await machine.DisposeAsync();
             // The first ones compile.

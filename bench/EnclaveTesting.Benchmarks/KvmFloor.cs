@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Accelerators.Kvm;
 using EnclaveTesting.Engine.Boot;
@@ -16,6 +17,7 @@ namespace EnclaveTesting.Benchmarks;
 /// What KVM itself takes to have a saved machine run again: the calls of a restore, in its order, on one thread, and KVM_RUN until the guest needs
 /// somebody for the first time. No device, no thread, nothing that waits for the guest.
 /// </summary>
+[SupportedOSPlatform("linux")]
 internal static unsafe class KvmFloor
 {
     private const string CpuThread = "enclave cpu 0";

@@ -41,7 +41,8 @@ internal sealed class ToolProcess : IDisposable
 
     public async Task SignalAsync(string signal)
     {
-        using var kill = Process.Start("kill", [signal, Id.ToString()]);
+        // The shell's own: the program of that name is in a package that a small system does without.
+        using var kill = Process.Start("/bin/sh", ["-c", $"kill {signal} {Id}"]);
         await kill.WaitForExitAsync();
         kill.ExitCode.Should().Be(0);
     }

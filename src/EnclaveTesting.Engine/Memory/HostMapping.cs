@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 using Microsoft.Win32.SafeHandles;
 
 namespace EnclaveTesting.Engine.Memory;
@@ -121,15 +122,19 @@ internal sealed unsafe partial class HostMapping : SafeHandle
     private static partial int MUnmap(nint address, nuint length);
 
     [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
+    [SupportedOSPlatform("linux")]
     private static partial int MAdvise(nint address, nuint length, int advice);
 
     [LibraryImport("libc", EntryPoint = "memfd_create", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [SupportedOSPlatform("linux")]
     private static partial int MemFdCreate(string name, uint flags);
 
     [LibraryImport("kernel32", SetLastError = true)]
+    [SupportedOSPlatform("windows")]
     private static partial nint VirtualAlloc(nint address, nuint size, uint type, uint protection);
 
     [LibraryImport("kernel32", SetLastError = true)]
     [return: MarshalAs(UnmanagedType.Bool)]
+    [SupportedOSPlatform("windows")]
     private static partial bool VirtualFree(nint address, nuint size, uint type);
 }

@@ -1,3 +1,4 @@
+using System.Runtime.Versioning;
 using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Accelerators.Cpuid;
 using EnclaveTesting.Engine.Accelerators.Kvm;
@@ -108,6 +109,7 @@ public sealed class CpuTemplateTests
 
         public bool IsInterpreter => false;
 
+        [SupportedOSPlatform("linux")]
         public IVirtualMachine CreateMachine(VirtualMachineConfiguration configuration, IMachineBus bus)
         {
             using FileDescriptor kvm = new KvmAccelerator().Open();

@@ -1,8 +1,10 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 
 namespace EnclaveTesting.Engine.Accelerators.Kvm;
 
 /// <summary>A kernel event counter (eventfd(2)), non-blocking.</summary>
+[SupportedOSPlatform("linux")]
 internal sealed unsafe class EventFd : IDisposable
 {
     private readonly FileDescriptor _fd;

@@ -1,8 +1,10 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 
 namespace EnclaveTesting.Engine.Accelerators.Kvm;
 
 /// <summary>An owned file descriptor; closing it twice, or while a call uses it, is impossible.</summary>
+[SupportedOSPlatform("linux")]
 internal sealed class FileDescriptor : SafeHandle
 {
     public FileDescriptor(int fd)

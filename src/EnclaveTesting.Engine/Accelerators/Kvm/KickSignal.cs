@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 
 namespace EnclaveTesting.Engine.Accelerators.Kvm;
 
@@ -6,6 +7,7 @@ namespace EnclaveTesting.Engine.Accelerators.Kvm;
 /// The signal that gets a thread out of KVM_RUN. Its handler must be native, because a signal can hit a thread in any
 /// state of the runtime; so the handler is a C library function that takes no arguments and does nothing harmful.
 /// </summary>
+[SupportedOSPlatform("linux")]
 internal static unsafe class KickSignal
 {
     // Real-time signals near the top of the range: the runtime and the C library use the lowest ones.

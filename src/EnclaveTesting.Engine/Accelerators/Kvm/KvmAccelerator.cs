@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 
 namespace EnclaveTesting.Engine.Accelerators.Kvm;
 
@@ -12,12 +13,17 @@ internal sealed class KvmAccelerator(string devicePath = KvmAccelerator.DefaultD
     /// <summary>Whether it is known that this KVM emulates ring 0 instead of running it on the processor; see <see cref="AcceleratorProbe"/>.</summary>
     public bool IsInterpreter { get; init; }
 
+    [SupportedOSPlatformGuard("linux")]
+    private static bool IsPossible => OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture == Architecture.X64;
+
     /// <inheritdoc/>
     public Accelerator Kind => Accelerator.Kvm;
 
     /// <inheritdoc/>
     public IVirtualMachine CreateMachine(VirtualMachineConfiguration configuration, IMachineBus bus)
     {
+        if (!IsPossible)
+            throw Impossible();
         // The machine's own descriptors keep KVM alive; this one is only for questions.
         using FileDescriptor kvm = Open();
         try
@@ -36,6 +42,8 @@ internal sealed class KvmAccelerator(string devicePath = KvmAccelerator.DefaultD
     /// <exception cref="AcceleratorUnavailableException">KVM cannot be used at all.</exception>
     public string? WhyNot(CpuTemplate template)
     {
+        if (!IsPossible)
+            throw Impossible();
         using FileDescriptor kvm = Open();
         try
         {
@@ -51,8 +59,8 @@ internal sealed class KvmAccelerator(string devicePath = KvmAccelerator.DefaultD
     /// <exception cref="AcceleratorUnavailableException">It is not there, not permitted, or not able.</exception>
     public FileDescriptor Open()
     {
-        if (!OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64)
-            throw new AcceleratorUnavailableException($"KVM needs Linux on x86-64; this is {RuntimeInformation.OSDescription} on {RuntimeInformation.ProcessArchitecture}.");
+        if (!IsPossible)
+            throw Impossible();
 
         var kvm = new FileDescriptor(LibC.Open(devicePath, LibC.OpenReadWrite | LibC.OpenCloseOnExec));
         int error = Marshal.GetLastPInvokeError();
@@ -74,6 +82,10 @@ internal sealed class KvmAccelerator(string devicePath = KvmAccelerator.DefaultD
         }
     }
 
+    private static AcceleratorUnavailableException Impossible() =>
+        new($"KVM needs Linux on x86-64; this is {RuntimeInformation.OSDescription} on {RuntimeInformation.ProcessArchitecture}.");
+
+    [SupportedOSPlatform("linux")]
     private string? WhyNot(FileDescriptor kvm, CpuTemplate template)
     {
         if (template == CpuTemplate.Host)
@@ -83,6 +95,7 @@ internal sealed class KvmAccelerator(string devicePath = KvmAccelerator.DefaultD
         return missing.Length == 0 ? null : $"The KVM behind {devicePath} lacks {string.Join(", ", missing)}, which the CPU template {template} has.";
     }
 
+    [SupportedOSPlatform("linux")]
     private void Check(FileDescriptor kvm)
     {
         try
@@ -102,6 +115,7 @@ internal sealed class KvmAccelerator(string devicePath = KvmAccelerator.DefaultD
         }
     }
 
+    [SupportedOSPlatform("linux")]
     private AcceleratorUnavailableException CannotOpen(int error)
     {
         var cause = new KvmException($"open(\"{devicePath}\")", error);

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.Versioning;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu;
 using EnclaveTesting.Engine.Memory;
 
@@ -10,6 +11,7 @@ namespace EnclaveTesting.Engine.Accelerators.Kvm;
 /// </summary>
 /// <param name="cpu">The virtual CPU's descriptor.</param>
 /// <param name="bus">The machine's devices.</param>
+[SupportedOSPlatform("linux")]
 internal sealed class KvmAssistPlatform(FileDescriptor cpu, IMachineBus bus) : ICpuPlatform
 {
     private const uint TimeStampCounter = 0x10;

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 using EnclaveTesting.Engine.Accelerators.Cpuid;
 
 namespace EnclaveTesting.Engine.Accelerators.Kvm;
@@ -16,6 +17,7 @@ internal static class KvmCpuid
     private const uint LevelSmt = 1u << 8, LevelCore = 2u << 8;
 
     /// <summary>Asks KVM for what it supports.</summary>
+    [SupportedOSPlatform("linux")]
     public static KvmCpuidTable Supported(FileDescriptor kvm)
     {
         var table = new KvmCpuidTable { Count = KvmCpuidTable.Capacity };

@@ -1,9 +1,12 @@
+using System.Runtime.Versioning;
+
 namespace EnclaveTesting.Engine.Accelerators.Kvm;
 
 /// <summary>
 /// Lets one at a time stop the virtual CPUs of a machine: whoever pauses it, and a CPU whose locked instruction the software CPU executes, which
 /// knows nothing of other CPUs.
 /// </summary>
+[SupportedOSPlatform("linux")]
 internal sealed class KvmExclusion(KvmVirtualCpu[] cpus)
 {
     private readonly SemaphoreSlim _gate = new(1);

@@ -1,6 +1,9 @@
+using System.Runtime.Versioning;
+
 namespace EnclaveTesting.Engine.Accelerators.Kvm;
 
 /// <summary>What KVM says of the host, which does not change while a process runs: asked once, since it takes as long as making a machine.</summary>
+[SupportedOSPlatform("linux")]
 internal static class KvmHost
 {
     // Publication only: a failure is not remembered.

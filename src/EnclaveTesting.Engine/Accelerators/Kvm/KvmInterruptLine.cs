@@ -1,8 +1,10 @@
+using System.Runtime.Versioning;
 using EnclaveTesting.Engine.Devices;
 
 namespace EnclaveTesting.Engine.Accelerators.Kvm;
 
 /// <summary>A GSI behind an irqfd: each signal is one edge.</summary>
+[SupportedOSPlatform("linux")]
 internal sealed class KvmInterruptLine : IInterruptLine, IDisposable
 {
     private readonly EventFd _event = new();

@@ -1,9 +1,11 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 
 namespace EnclaveTesting.Engine.Accelerators.Kvm;
 
 /// <summary>The ioctls of linux/kvm.h (x86-64), by their names there.</summary>
+[SupportedOSPlatform("linux")]
 internal static unsafe class KvmIoctl
 {
     public const uint GetApiVersion = 0xAE00, CreateVm = 0xAE01, CheckExtension = 0xAE03, GetVcpuMmapSize = 0xAE04;

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu.Simd;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu.Translation;
@@ -12,6 +13,7 @@ namespace EnclaveTesting.Engine.Accelerators.Kvm;
 /// Executes on the software CPU what a virtual CPU of KVM stopped at: its registers go over, one instruction is executed (and the vector
 /// and floating-point instructions that follow it), and what has changed goes back. All on the virtual CPU's thread.
 /// </summary>
+[SupportedOSPlatform("linux")]
 internal sealed unsafe class KvmSoftwareAssist : IDisposable
 {
     private const int LongestInstruction = 15, LongestRun = 64, InvalidOpcode = 6;

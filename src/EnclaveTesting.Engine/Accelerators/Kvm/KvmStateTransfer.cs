@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using System.Runtime.Versioning;
 
 namespace EnclaveTesting.Engine.Accelerators.Kvm;
 
@@ -8,6 +9,7 @@ namespace EnclaveTesting.Engine.Accelerators.Kvm;
 /// multiprocessing state lets KVM settle what is pending; the local APIC needs the APIC base from the system registers, the TSC deadline needs
 /// the local APIC and the TSC, and what is on its way comes last because setting registers drops it.
 /// </summary>
+[SupportedOSPlatform("linux")]
 internal static unsafe class KvmStateTransfer
 {
     /// <summary>Bytes of struct kvm_xsave.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.Versioning;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu;
 
 namespace EnclaveTesting.Engine.Accelerators.Kvm;
@@ -9,6 +10,7 @@ namespace EnclaveTesting.Engine.Accelerators.Kvm;
 /// </summary>
 /// <param name="fd">The virtual CPU's descriptor; stays the caller's.</param>
 /// <param name="count">Counts the system calls.</param>
+[SupportedOSPlatform("linux")]
 internal sealed unsafe class KvmSystemCallEntry(FileDescriptor fd, KvmAssistCount count)
 {
     /// <summary>LSTAR, whose writes exit.</summary>

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu;
 using EnclaveTesting.Engine.Boot;
 using EnclaveTesting.Engine.Machine;
@@ -7,6 +8,7 @@ using EnclaveTesting.Engine.Memory;
 namespace EnclaveTesting.Engine.Accelerators.Kvm;
 
 /// <summary>One virtual CPU: its descriptor, its shared page, its thread and its run loop.</summary>
+[SupportedOSPlatform("linux")]
 internal sealed unsafe class KvmVirtualCpu : IDisposable
 {
     private const int LongestInstruction = 15;

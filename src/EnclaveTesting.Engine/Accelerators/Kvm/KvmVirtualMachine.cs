@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.Versioning;
 using EnclaveTesting.Engine.Boot;
 using EnclaveTesting.Engine.Devices;
 using EnclaveTesting.Engine.Machine;
@@ -11,6 +12,7 @@ namespace EnclaveTesting.Engine.Accelerators.Kvm;
 /// A machine on KVM: one thread for each CPU and one event thread, which watches the doorbells (ioeventfd), the wake-ups
 /// from the host, and whether the CPUs have halted for good.
 /// </summary>
+[SupportedOSPlatform("linux")]
 internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
 {
     // How often an idle machine is looked at; halting for good is rare and nobody waits for it.

@@ -1,8 +1,10 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 
 namespace EnclaveTesting.Engine.Accelerators.Kvm;
 
 /// <summary>The C library's entry points that the KVM accelerator uses; x86-64 Linux, glibc and musl alike.</summary>
+[SupportedOSPlatform("linux")]
 internal static unsafe partial class LibC
 {
     public const int OpenReadWrite = 2, OpenCloseOnExec = 0x80000;

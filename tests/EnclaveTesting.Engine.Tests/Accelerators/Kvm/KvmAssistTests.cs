@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.Versioning;
 using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Boot;
 using EnclaveTesting.Engine.Machine;
@@ -12,6 +13,7 @@ namespace EnclaveTesting.Engine.Tests.Accelerators.Kvm;
 
 /// <summary>Guests on KVM with instructions that KVM cannot execute: the software CPU does.</summary>
 [Collection(AloneCollection.Name)]
+[SupportedOSPlatform("linux")]
 public class KvmAssistTests(ITestOutputHelper output)
 {
     private const string LinuxVariable = "ENCLAVE_TEST_LINUX_ON_KVM";

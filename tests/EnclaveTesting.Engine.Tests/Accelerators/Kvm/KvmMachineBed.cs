@@ -1,3 +1,4 @@
+using System.Runtime.Versioning;
 using System.Text;
 using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Accelerators.Kvm;
@@ -15,6 +16,7 @@ namespace EnclaveTesting.Engine.Tests.Accelerators.Kvm;
 /// A machine on KVM without the engine's devices: a serial port that takes bytes, a keyboard controller that resets, and a port on which
 /// a program and the test talk. It can move to another virtual machine while it runs.
 /// </summary>
+[SupportedOSPlatform("linux")]
 internal sealed class KvmMachineBed : IMachineBus, IDisposable
 {
     public const ulong Code = 0x2000, Data = 0x4000, Results = 0x6000, Idt = 0x7000;

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Accelerators.Kvm;
 using EnclaveTesting.Engine.Machine;
@@ -9,6 +10,7 @@ using static Iced.Intel.AssemblerRegisters;
 namespace EnclaveTesting.Engine.Tests.Accelerators.Kvm;
 
 /// <summary>The whole state of a machine on KVM: captured, put into another one, and the guest does not notice.</summary>
+[SupportedOSPlatform("linux")]
 public class KvmStateTests
 {
     [KvmTheory]
