@@ -67,6 +67,9 @@ internal sealed record Diagnosis(bool CanRun, string Verdict, IReadOnlyList<Diag
             : "Enable virtualization (VT-x, AMD-V) in the firmware.";
     }
 
+    // What chgrp and chmod do to a device is gone with the next start of the machine.
+    private const string KeepPermission = "\nTo keep it so: echo 'KERNEL==\"kvm\", GROUP=\"kvm\", MODE=\"0660\"' | sudo tee /etc/udev/rules.d/60-kvm.rules";
+
     private static string HowToGetPermission(HostReport host, HostReport.DeviceNode device)
     {
         bool groupIsOfUse = device.GroupMayUse && device.Group != "root";
@@ -77,7 +80,7 @@ internal sealed record Diagnosis(bool CanRun, string Verdict, IReadOnlyList<Diag
         string prepare = groupIsOfUse ? "" : $"sudo groupadd -f {group} && sudo chgrp {group} {device.Path} && sudo chmod 660 {device.Path} && ";
         return host.AccountGroups.Contains(group) && !host.SessionGroups.Contains(group) && groupIsOfUse
             ? $"{host.User} was added to the group {group} after this login: log in again, or run: newgrp {group}"
-            : $"Run: {prepare}sudo usermod -aG {group} {host.User}\nand log in again.";
+            : $"Run: {prepare}sudo usermod -aG {group} {host.User}\nand log in again.{(groupIsOfUse ? "" : KeepPermission)}";
     }
 
     private static (bool CanRun, string Verdict, Finding? Choice) JudgeChoice(HostReport host)

@@ -65,7 +65,8 @@ public sealed class DoctorTests : IDisposable
     [InlineData("kvm", 0b110_000_000)]
     public void A_device_that_no_group_may_use_is_given_to_one(string group, int mode) =>
         Kvm(Forbidden with { Device = new("/dev/kvm", "root", group, (UnixFileMode)mode) }).Remedy
-            .Should().Be("Run: sudo groupadd -f kvm && sudo chgrp kvm /dev/kvm && sudo chmod 660 /dev/kvm && sudo usermod -aG kvm ada\nand log in again.");
+            .Should().Be("Run: sudo groupadd -f kvm && sudo chgrp kvm /dev/kvm && sudo chmod 660 /dev/kvm && sudo usermod -aG kvm ada\nand log in again.\n"
+                + "To keep it so: echo 'KERNEL==\"kvm\", GROUP=\"kvm\", MODE=\"0660\"' | sudo tee /etc/udev/rules.d/60-kvm.rules");
 
     [Fact]
     public void Who_has_not_logged_in_since_is_told_so() =>

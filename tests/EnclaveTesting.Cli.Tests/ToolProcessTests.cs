@@ -1,4 +1,5 @@
 using System.Text.Json;
+using EnclaveTesting.Engine.Accelerators.Kvm;
 
 namespace EnclaveTesting.Cli.Tests;
 
@@ -71,7 +72,8 @@ public sealed class ToolProcessTests : IDisposable
         using var doctor = ToolProcess.Run("setpriv", [.. UnprivilegedFactAttribute.Prefix, "dotnet", ToolProcess.Path, "doctor"]);
 
         (await run.ExitAsync()).Should().Be(ExitCode.Environment);
-        (await run.Error).Should().Be("enclave: open(\"/dev/kvm\") failed: Permission denied (errno 13). Add yourself to the device's group and log in again: sudo usermod -aG kvm $USER\n");
+        (await run.Error).Should().StartWith("enclave: open(\"/dev/kvm\") failed: Permission denied (errno 13). ")
+            .And.Match(error => error == $"enclave: open(\"/dev/kvm\") failed: Permission denied (errno 13). {KvmPermission.HowToGet("/dev/kvm")}\n");
         (await doctor.ExitAsync()).Should().BeOneOf(ExitCode.Ok, ExitCode.Environment);
         (await doctor.Output.ReadToEndAsync()).Should().MatchRegex("warning +KVM +nobody may not open /dev/kvm, which belongs to ").And.MatchRegex("(sudo usermod -aG [a-z]+ nobody|--group-add)");
     }

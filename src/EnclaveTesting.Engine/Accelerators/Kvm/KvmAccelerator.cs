@@ -122,7 +122,7 @@ internal sealed class KvmAccelerator(string devicePath = KvmAccelerator.DefaultD
         string hint = error switch
         {
             LibC.NoEntry => "The host has no KVM: enable virtualization in the firmware and load kvm_intel or kvm_amd; in a container pass --device /dev/kvm; in a VM enable nested virtualization.",
-            LibC.AccessDenied or LibC.NotPermitted => "Add yourself to the device's group and log in again: sudo usermod -aG kvm $USER",
+            LibC.AccessDenied or LibC.NotPermitted when OperatingSystem.IsLinux() => KvmPermission.HowToGet(devicePath),
             _ => "See enclave doctor.",
         };
         return new AcceleratorUnavailableException($"{cause.Message} {hint}", cause);

@@ -13,7 +13,8 @@ internal static unsafe partial class LibC
     public const short PollIn = 1;
     public const int NoEntry = 2, Interrupted = 4, Again = 11, AccessDenied = 13, NotPermitted = 1, InvalidArgument = 22;
 
-    private const int SystemCallGetTid = 186, SystemCallTgKill = 234;
+    private const int SystemCallStat = 4, SystemCallGetTid = 186, SystemCallTgKill = 234;
+    private const int StatSize = 144, StatGroup = 32;
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Open(string path, int flags);
@@ -47,6 +48,15 @@ internal static unsafe partial class LibC
 
     [LibraryImport("libc", EntryPoint = "sigaction", SetLastError = true)]
     public static partial int SigAction(int signal, SignalAction* action, SignalAction* old);
+
+    /// <summary>The number of the group that a file belongs to; null if the kernel does not tell.</summary>
+    public static uint? GroupOf(string path)
+    {
+        // struct stat as the kernel of x86-64 has it; C libraries differ.
+        byte* stat = stackalloc byte[StatSize];
+        fixed (byte* name = System.Text.Encoding.UTF8.GetBytes(path + '\0'))
+            return SystemCall(SystemCallStat, (nint)name, (nint)stat, 0) == 0 ? *(uint*)(stat + StatGroup) : null;
+    }
 
     /// <summary>The kernel's id of the calling thread.</summary>
     public static int GetTid() => (int)SystemCall(SystemCallGetTid, 0, 0, 0);
