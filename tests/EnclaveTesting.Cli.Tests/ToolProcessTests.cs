@@ -1,5 +1,6 @@
 using System.Text.Json;
 using EnclaveTesting.Engine.Accelerators.Kvm;
+using EnclaveTesting.Tests.Shared;
 
 namespace EnclaveTesting.Cli.Tests;
 
@@ -58,6 +59,19 @@ public sealed class ToolProcessTests : IDisposable
         lines[1].Should().Be("hello: enclave guest starting");
         lines[^2].Should().StartWith("{\"image\":");
         lines[^1].Should().Be("after");
+    }
+
+    [FullDeviceFact]
+    public async Task A_full_disk_is_said_in_one_line()
+    {
+        string image = Guest.Write(_directory, "hello");
+        using var console = ToolProcess.Run("bash", "-c", $"dotnet '{ToolProcess.Path}' run '{image}' --accelerator {Guest.Accelerator} --until heartbeat > {FullDevice.Path}");
+        using var recording = ToolProcess.Start("run", image, "--record", FullDevice.Path, "--until", "heartbeat");
+
+        (await console.ExitAsync()).Should().Be(ExitCode.Environment);
+        (await recording.ExitAsync()).Should().Be(ExitCode.Environment);
+        (await console.Error).Should().Contain("enclave: standard output cannot be written: No space left on device\n").And.NotContain("   at ");
+        (await recording.Error).Should().Be($"enclave: No space left on device : '{FullDevice.Path}'\n");
     }
 
     [UnprivilegedFact]

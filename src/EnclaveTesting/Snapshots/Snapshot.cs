@@ -54,19 +54,38 @@ public static class Snapshot
 
         bool acceptNew = verified is null && !BuildServerDetector.Detected
             && bool.TryParse(Environment.GetEnvironmentVariable(AcceptNewVariable), out bool accept) && accept;
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        File.WriteAllText(acceptNew ? verifiedPath : receivedPath, received, FileEncoding);
         if (acceptNew)
+        {
+            Write(verifiedPath, received);
             return;
-        if (!DiffRunner.Disabled)
+        }
+
+        string? unwritten = null;
+        try
+        {
+            Write(receivedPath, received);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // The disk is full, or the sources are not the author's: that the text differs matters more.
+            unwritten = exception.Message;
+        }
+
+        if (unwritten is null && !DiffRunner.Disabled)
             DiffRunner.LaunchForText(receivedPath, verifiedPath);
-        throw new SnapshotMismatchException(Explain(verified, received, receivedPath, verifiedPath), receivedPath, verifiedPath);
+        throw new SnapshotMismatchException(Explain(verified, received, receivedPath, verifiedPath, unwritten), receivedPath, verifiedPath);
     }
 
-    private static string Explain(string? verified, string received, string receivedPath, string verifiedPath)
+    private static void Write(string path, string text)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.WriteAllText(path, text, FileEncoding);
+    }
+
+    private static string Explain(string? verified, string received, string receivedPath, string verifiedPath, string? unwritten)
     {
         string files = $"""
-            Received: {receivedPath}
+            Received: {receivedPath}{(unwritten is null ? "" : $" could not be written: {unwritten}")}
             Verified: {verifiedPath}
             """;
         return verified is null

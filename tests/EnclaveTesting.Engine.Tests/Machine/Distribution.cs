@@ -15,6 +15,12 @@ internal static class Distribution
         ? $"{Variable} names no directory; guest/distribution/fetch.sh fills one."
         : Directory.Exists(Root) ? null : $"{Variable} names {Root}, which is not there; guest/distribution/fetch.sh makes it.";
 
+    /// <summary>Why there is not this kernel, or null.</summary>
+    public static string? WhyNotKernel(string? version) => version is null ? null : WhyNoPart(Path.Combine("kernels", version));
+
+    /// <summary>Why there is not this userland, or null.</summary>
+    public static string? WhyNotUserland(string? name) => name is null ? null : WhyNoPart(Path.Combine("userlands", name));
+
     /// <summary>A root file system with its command, to boot with any kernel.</summary>
     public static CpioArchive Userland(string name, params string[] command) =>
         NitroRamdisks.CreateApplication(command, ["PATH=/bin:/usr/bin", "HOME=/", "LANG=C.UTF-8"]).AddHostTree(Path.Combine(Root!, "userlands", name), "rootfs");
@@ -32,4 +38,7 @@ internal static class Distribution
                 modules: [.. File.ReadLines(Path.Combine(directory, "load")).Select(name => Path.Combine(directory, name))]).Build())
             .AddRamdisk(application.Build());
     }
+
+    private static string? WhyNoPart(string part) =>
+        WhyNot ?? (Directory.Exists(Path.Combine(Root!, part)) ? null : $"{Variable} names {Root}, which has no {part}; guest/distribution/fetch.sh fetches it.");
 }

@@ -12,10 +12,10 @@ public class DistributionKernelTests
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
 
     [DistributionTheory]
-    [InlineData("6.1", 1, false)]
-    [InlineData("6.1", 2, true)]
-    [InlineData("6.12", 1, false)]
-    [InlineData("6.12", 4, true)]
+    [Fetched("6.1", 1, false, Kernel = "6.1")]
+    [Fetched("6.1", 2, true, Kernel = "6.1")]
+    [Fetched("6.12", 1, false, Kernel = "6.12")]
+    [Fetched("6.12", 4, true, Kernel = "6.12")]
     public async Task A_cloud_kernel_boots_with_acpi_and_modules_talks_both_ways_and_reboots(string version, int cpus, bool decompress)
     {
         var options = new MicroVmOptions { Accelerator = Accelerator.Software, Acpi = true, Cpus = cpus, Decompress = decompress };
@@ -33,9 +33,9 @@ public class DistributionKernelTests
     }
 
     [DistributionTheory]
-    [InlineData("6.1", 4)]
-    [InlineData("6.12", 2)]
-    [InlineData("6.12", 8)]
+    [Fetched("6.1", 4, Kernel = "6.1")]
+    [Fetched("6.12", 2, Kernel = "6.12")]
+    [Fetched("6.12", 8, Kernel = "6.12")]
     public async Task A_cloud_kernel_works_on_several_cpus(string version, int cpus)
     {
         var options = new MicroVmOptions { Accelerator = Accelerator.Software, Acpi = true, Cpus = cpus };

@@ -18,8 +18,8 @@ public class DistributionUserlandTests
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
 
     [DistributionTheory]
-    [InlineData(GuestKitKernel)]
-    [InlineData(CloudKernel)]
+    [Fetched(GuestKitKernel, Userland = "busybox")]
+    [Fetched(CloudKernel, Kernel = CloudKernel, Userland = "busybox")]
     public async Task Busybox_answers(string kernel)
     {
         await using BareMetalGuest linux = await StartAsync(kernel, Distribution.Userland("busybox", Serve("/bin/busybox ash /answer.sh")), "listening on ");
@@ -28,8 +28,8 @@ public class DistributionUserlandTests
     }
 
     [DistributionTheory]
-    [InlineData(GuestKitKernel)]
-    [InlineData(CloudKernel)]
+    [Fetched(GuestKitKernel, Userland = "glibc")]
+    [Fetched(CloudKernel, Kernel = CloudKernel, Userland = "glibc")]
     public async Task A_dynamically_linked_glibc_program_answers(string kernel)
     {
         await using BareMetalGuest linux = await StartAsync(kernel, Distribution.Userland("glibc", Serve("/usr/bin/openssl dgst -sha256 -r")), "listening on ");
@@ -39,8 +39,8 @@ public class DistributionUserlandTests
     }
 
     [DistributionTheory]
-    [InlineData(GuestKitKernel)]
-    [InlineData(CloudKernel)]
+    [Fetched(GuestKitKernel, Userland = "python")]
+    [Fetched(CloudKernel, Kernel = CloudKernel, Userland = "python")]
     public async Task Python_answers(string kernel)
     {
         await using BareMetalGuest linux = await StartAsync(kernel, Distribution.Userland("python", "/usr/bin/python3.11", "/answer.py"));
@@ -55,8 +55,8 @@ public class DistributionUserlandTests
     }
 
     [DistributionTheory]
-    [InlineData(GuestKitKernel)]
-    [InlineData(CloudKernel)]
+    [Fetched(GuestKitKernel, Userland = "dotnet")]
+    [Fetched(CloudKernel, Kernel = CloudKernel, Userland = "dotnet")]
     public async Task A_self_contained_dotnet_application_answers(string kernel)
     {
         await using BareMetalGuest linux = await StartAsync(kernel, Distribution.Userland("dotnet", "/app/answer"));

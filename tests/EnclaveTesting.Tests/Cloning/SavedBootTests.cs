@@ -137,6 +137,20 @@ public sealed class SavedBootTests : IDisposable
         _warnings.Texts.Should().NotBeEmpty().And.OnlyContain(text => text.Contains(blocked));
     }
 
+    [SmallDiskFact]
+    public async Task A_full_disk_is_a_warning_and_nothing_half_written_stays()
+    {
+        using var disk = new SmallDisk(_directory.CreateSubdirectory("disk"));
+        var store = new SnapshotStore(() => new SnapshotCache(disk.Path));
+        EnclaveBuilder builder = Hello(parent => parent.Port(9001).Expect("ready\n")).WithSnapshot(After.Heartbeat);
+        await using Enclave first = await StartAsync(builder, store);
+        await using Enclave second = await StartAsync(builder, store);
+
+        (first.WasRestored, second.WasRestored).Should().Be((false, true));
+        _warnings.Texts.Should().ContainSingle().Which.Should().Contain($"was not saved in {disk.Path}: No space left on device");
+        Directory.GetFiles(disk.Path).Should().BeEmpty();
+    }
+
     [Fact]
     public async Task Of_many_who_want_the_same_one_boots()
     {

@@ -1,5 +1,6 @@
 using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Tests.Lifecycle;
+using EnclaveTesting.Tests.Shared;
 
 namespace EnclaveTesting.Tests.Failures;
 
@@ -75,6 +76,19 @@ public sealed class FailureArtifactsTests : IDisposable
 
         artifacts.Should().HaveCount(2).And.OnlyContain(artifact => artifact.Problem != null);
         FailureArtifacts.Describe(artifacts).Should().Contain("Tests.Fails.console.txt could not be written: ");
+    }
+
+    [FullDeviceFact]
+    public async Task On_a_full_disk_it_is_said_of_each_file_and_the_others_are_written()
+    {
+        await using Enclave enclave = Guest.Of("hello").Build();
+        string console = Path.Combine(_folder.FullName, "Tests.Fails.console.txt"), parent = Path.Combine(_folder.FullName, "Tests.Fails.parent.txt");
+        // Nothing of an enclave that was never started: the parent's report is never empty.
+        FullDevice.Put(parent);
+
+        IReadOnlyList<Artifact> artifacts = FailureArtifacts.Write([enclave], new TestName("Tests", "Fails"), _folder.FullName);
+
+        FailureArtifacts.Describe(artifacts).Should().StartWith($"---- artefacts ----\n{console}\n{parent} could not be written: No space left on device");
     }
 
     [Fact]

@@ -1,3 +1,5 @@
+using EnclaveTesting.Tests.Shared;
+
 namespace EnclaveTesting.Tests.Snapshots;
 
 public sealed class SnapshotTests : IDisposable
@@ -45,6 +47,17 @@ public sealed class SnapshotTests : IDisposable
 
         Match("one\ntwo\nthree\nfour\nFIVE\nsix\nseven\neight\nnine").Should().Throw<SnapshotMismatchException>().Which
             .Message.Should().Contain("- five\n+ FIVE\n").And.Contain("  four\n").And.NotContain("  one\n").And.Contain("  ...\n");
+    }
+
+    [FullDeviceFact]
+    public void On_a_full_disk_the_difference_is_shown_all_the_same()
+    {
+        string received = Path.Combine(_folder, "SignerTests.Boots.received.txt");
+        File.WriteAllText(Path.Combine(_folder, "SignerTests.Boots.verified.txt"), "one\ntwo");
+        FullDevice.Put(received);
+
+        Match("one\nTWO").Should().Throw<SnapshotMismatchException>().Which
+            .Message.Should().Contain("- two\n+ TWO\n").And.Contain($"Received: {received} could not be written: No space left on device");
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Tests.Lifecycle;
+using EnclaveTesting.Tests.Shared;
 using EnclaveTesting.Xunit;
 using Xunit.Abstractions;
 using Xunit.Sdk;
@@ -25,6 +26,22 @@ public class EnclaveFactTests
         failed.Output.Should().EndWith($"---- artefacts ----\n{console}\n{parent}\n");
         (await File.ReadAllTextAsync(console)).Should().StartWith("hello: enclave guest starting\n");
         (await File.ReadAllTextAsync(parent)).Should().StartWith("The parent of HelloFixture (Running)\n");
+    }
+
+    [FullDeviceFact]
+    public async Task A_test_that_fails_on_a_full_disk_shows_its_own_failure_and_why_the_files_are_missing()
+    {
+        await using var fixture = new HelloFixture();
+        await fixture.InitializeAsync();
+        string[] files = [.. ((string[])["console", "parent"]).Select(kind => Path.Combine(FailureArtifacts.Folder, $"Sample.Fails_on_a_full_disk.{kind}.txt"))];
+        Array.ForEach(files, FullDevice.Put);
+
+        TestFailed failed = (await RunAsync(nameof(Sample.Fails_on_a_full_disk), fixture)).OfType<TestFailed>().Should().ContainSingle().Which;
+
+        Array.ForEach(files, File.Delete);
+        failed.Messages.Should().ContainSingle().Which.Should().Contain("on purpose");
+        failed.Output.Should().Contain("---- console of HelloFixture (Running) ----")
+            .And.ContainAll(files.Select(file => $"{file} could not be written: No space left on device"));
     }
 
     [Fact]
@@ -108,6 +125,9 @@ public class EnclaveFactTests
     {
         [EnclaveFact]
         public void Fails() => enclave.Parent.HasHeartbeat.Should().BeFalse("it fails on purpose");
+
+        [EnclaveFact]
+        public void Fails_on_a_full_disk() => Fails();
 
         [EnclaveFact]
         public async Task Fails_with_an_enclave_of_its_own()
