@@ -43,7 +43,7 @@ public sealed class CacheCommandTests : IDisposable
     private static async Task<string> RunAsync(string cache, string command, string? error = null)
     {
         using ToolProcess tool = ToolProcess.Run("env", $"ENCLAVE_CACHE={cache}", "dotnet", ToolProcess.Path, "cache", command);
-        string output = await tool.Output.ReadToEndAsync();
+        string output = await tool.ReadToEndAsync();
         (await tool.ExitAsync()).Should().Be(ExitCode.Ok);
         (await tool.Error).Should().Be(error is null ? "" : $"enclave: {error}\n");
         return output;

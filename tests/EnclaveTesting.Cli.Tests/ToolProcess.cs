@@ -27,6 +27,10 @@ internal sealed class ToolProcess : IDisposable
 
     public static ToolProcess Start(params string[] args) => Run("dotnet", [Path, .. args]);
 
+    /// <summary>Starts the tool as from a terminal: Ctrl-C is ignored by what a script runs in the background, and so it would be by its children.</summary>
+    public static ToolProcess StartInterruptible(params string[] args) =>
+        IgnoresInterrupts() ? Run("env", ["--default-signal=INT", "dotnet", Path, .. args]) : Start(args);
+
     /// <summary>Starts another program, such as a shell that starts the tool.</summary>
     public static ToolProcess Run(string program, params string[] args) => Run(program, ReadOnlyDictionary<string, string>.Empty, args);
 
@@ -53,6 +57,9 @@ internal sealed class ToolProcess : IDisposable
         return _process.ExitCode;
     }
 
+    /// <summary>The rest of the output.</summary>
+    public Task<string> ReadToEndAsync() => Output.ReadToEndAsync().WaitAsync(Patience);
+
     public async Task<string> ReadUntilAsync(string text)
     {
         string all = "";
@@ -66,5 +73,13 @@ internal sealed class ToolProcess : IDisposable
         if (!_process.HasExited)
             _process.Kill(entireProcessTree: true);
         _process.Dispose();
+    }
+
+    private static bool IgnoresInterrupts()
+    {
+        const string status = "/proc/self/status", ignored = "SigIgn:";
+        const ulong interrupt = 1 << 1; // signal 2
+        return File.Exists(status)
+            && (Convert.ToUInt64(File.ReadLines(status).Single(line => line.StartsWith(ignored, StringComparison.Ordinal))[ignored.Length..].Trim(), 16) & interrupt) != 0;
     }
 }

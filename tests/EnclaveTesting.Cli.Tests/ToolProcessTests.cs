@@ -14,10 +14,10 @@ public sealed class ToolProcessTests : IDisposable
     [UnixFact]
     public async Task Ctrl_C_stops_the_enclave_and_leaves_a_report()
     {
-        using var tool = ToolProcess.Start("run", Guest.Write(_directory, "hello"), "--accelerator", Guest.Accelerator, "--json");
+        using var tool = ToolProcess.StartInterruptible("run", Guest.Write(_directory, "hello"), "--accelerator", Guest.Accelerator, "--json");
         await tool.ReadUntilAsync("parent: port 9001 refused");
         await tool.SignalAsync("-INT");
-        string rest = await tool.Output.ReadToEndAsync();
+        string rest = await tool.ReadToEndAsync();
 
         (await tool.ExitAsync()).Should().Be(ExitCode.Interrupted);
         using var report = JsonDocument.Parse(rest.TrimEnd('\n').Split('\n')[^1]);
@@ -29,7 +29,7 @@ public sealed class ToolProcessTests : IDisposable
     public async Task Ctrl_C_stops_it_though_nobody_reads()
     {
         // The console of a guest that never stops printing, into a pipe that nobody empties.
-        using var tool = ToolProcess.Start("run", Guest.Write(_directory, "mmio-fuzz"), "--accelerator", Guest.Accelerator, "--cmdline", "iterations=1000000000", "--json");
+        using var tool = ToolProcess.StartInterruptible("run", Guest.Write(_directory, "mmio-fuzz"), "--accelerator", Guest.Accelerator, "--cmdline", "iterations=1000000000", "--json");
         await tool.ReadUntilAsync("fuzz: seed");
         await tool.SignalAsync("-INT");
         (await tool.ExitAsync()).Should().Be(ExitCode.Interrupted);
@@ -41,7 +41,7 @@ public sealed class ToolProcessTests : IDisposable
         // One that prints on and on: however late the reader goes away, there is still something to write.
         string image = Guest.Write(_directory, "mmio-fuzz");
         using var shell = ToolProcess.Run("bash", "-c", $"dotnet '{ToolProcess.Path}' run '{image}' --accelerator {Guest.Accelerator} --cmdline iterations=1000000000 --json | head -n 1; echo \"${{PIPESTATUS[0]}}\"");
-        string output = await shell.Output.ReadToEndAsync();
+        string output = await shell.ReadToEndAsync();
 
         await shell.ExitAsync();
         output.Should().Be($"mmio-fuzz: enclave guest starting\r\n{ExitCode.OutputClosed}\n");
@@ -89,6 +89,6 @@ public sealed class ToolProcessTests : IDisposable
         (await run.Error).Should().StartWith("enclave: open(\"/dev/kvm\") failed: Permission denied (errno 13). ")
             .And.Match(error => error == $"enclave: open(\"/dev/kvm\") failed: Permission denied (errno 13). {KvmPermission.HowToGet("/dev/kvm")}\n");
         (await doctor.ExitAsync()).Should().BeOneOf(ExitCode.Ok, ExitCode.Environment);
-        (await doctor.Output.ReadToEndAsync()).Should().MatchRegex("warning +KVM +nobody may not open /dev/kvm, which belongs to ").And.MatchRegex("(sudo usermod -aG [a-z]+ nobody|--group-add)");
+        (await doctor.ReadToEndAsync()).Should().MatchRegex("warning +KVM +nobody may not open /dev/kvm, which belongs to ").And.MatchRegex("(sudo usermod -aG [a-z]+ nobody|--group-add)");
     }
 }
