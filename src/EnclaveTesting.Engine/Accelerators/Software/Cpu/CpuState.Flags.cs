@@ -13,7 +13,6 @@ internal unsafe partial struct CpuState
     public const ulong Iopl = 0x3000, Nt = 0x4000, Rf = 0x1_0000, Vm = 0x2_0000, Ac = 0x4_0000, Id = 0x20_0000;
     public const ulong Arithmetic = Cf | Pf | Af | Zf | Sf | Of;
     private const ulong Reserved1 = 2;
-    private const ulong TopBit = 1UL << 63;
 
     public readonly bool Carry
     {
@@ -80,7 +79,7 @@ internal unsafe partial struct CpuState
     /// <summary>Sets CF and OF; the others stay.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void SetCarryAndOverflow(bool carry, bool overflow) =>
-        FlagCarry = (carry ? TopBit : 0) | (carry != overflow ? TopBit >> 1 : 0);
+        FlagCarry = ((ulong)Unsafe.BitCast<bool, byte>(carry) << 63) | ((ulong)Unsafe.BitCast<bool, byte>(carry != overflow) << 62);
 
     /// <summary>Sets CF; the others stay.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -20,6 +20,9 @@ internal sealed unsafe partial class SoftwareCpu
     /// <summary>The op in the block just executed that did not go on to the next, where the block ended without a link.</summary>
     private int _leftAt;
 
+    /// <summary>The op of the block at which a translation has left the rest of it to the interpreter, or -1.</summary>
+    private int _takeOverAt = -1;
+
     /// <summary>The block was left before the op, which was not executed or not to its end.</summary>
     private bool _restart;
 
@@ -61,6 +64,8 @@ internal sealed unsafe partial class SoftwareCpu
             {
                 block = region.Code(this, state, region.Blocks);
                 GC.KeepAlive(region);
+                if (_takeOverAt >= 0)
+                    FinishBlock(block);
             }
             else
             {
@@ -174,6 +179,18 @@ internal sealed unsafe partial class SoftwareCpu
         CpuMode.Code32 => (uint)rip,
         _ => (_mode & CpuMode.Real) != 0 ? (ushort)rip : (uint)rip,
     };
+
+    /// <summary>Interprets a block from the op on where a translation has left it.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void FinishBlock(Block* block)
+    {
+        Op* first = Block.FirstOp(block);
+        Op* op = first + _takeOverAt;
+        _takeOverAt = -1;
+        while (op->Execute(this, op))
+            op++;
+        _leftAt = (int)(op - first);
+    }
 
     private bool Begin(out CpuStop stop)
     {

@@ -28,18 +28,18 @@ internal sealed unsafe partial class RegionCompiler
                     _il.Emit(OpCodes.Stloc, _value64);
                 }
 
-                PushValue(index, null);
+                PushValue(index);
                 break;
             case Operation.Pop:
                 _il.Emit(OpCodes.Ldloc, _registers[StackRegister]!);
-                Load(8, index, isStack: true);
+                Load(8, index);
                 MoveStack(8);
                 _il.Emit(OpCodes.Ldloc, _value64);
                 SetRegister(op.Rm, 8);
                 break;
             default:
                 _il.Emit(OpCodes.Ldloc, _registers[FrameRegister]!);
-                Load(8, index, isStack: true);
+                Load(8, index);
                 _il.Emit(OpCodes.Ldloc, _registers[FrameRegister]!);
                 _il.Emit(OpCodes.Ldc_I8, 8L);
                 _il.Emit(OpCodes.Add);
@@ -51,34 +51,13 @@ internal sealed unsafe partial class RegionCompiler
     }
 
     /// <summary>Pushes the value's local.</summary>
-    private void PushValue(int index, Action? dead)
+    private void PushValue(int index)
     {
         _il.Emit(OpCodes.Ldloc, _registers[StackRegister]!);
         _il.Emit(OpCodes.Ldc_I8, 8L);
         _il.Emit(OpCodes.Sub);
         _il.Emit(OpCodes.Stloc, _address);
-        if (dead == null)
-        {
-            int block = _block;
-            Pending pending = _pending;
-            Label gone = _il.DefineLabel();
-            Store(8, index, isStack: true, () =>
-            {
-                // The push itself is done.
-                MoveStack(-8);
-                _il.Emit(OpCodes.Br, gone);
-            });
-            LeaveIfDead(gone, block, index, pending);
-        }
-        else
-        {
-            Store(8, index, isStack: true, () =>
-            {
-                MoveStack(-8);
-                dead();
-            });
-        }
-
+        Store(8, index);
         MoveStack(-8);
     }
 
@@ -106,22 +85,14 @@ internal sealed unsafe partial class RegionCompiler
                 EmitWay(0, source.Taken, op.Immediate);
                 break;
             case Operation.Call:
-                long target = source.Distance + op.Immediate;
-                Pending pending = _pending;
-                int block = _block;
                 PushRip(source.Distance + op.Displacement);
                 _il.Emit(OpCodes.Stloc, _value64);
-                PushValue(index, () =>
-                {
-                    MaterialiseRarely(pending);
-                    StoreRip(target);
-                    LeaveUnlinked(block);
-                });
+                PushValue(index);
                 EmitWay(0, source.Taken, op.Immediate);
                 break;
             case Operation.Return:
                 _il.Emit(OpCodes.Ldloc, _registers[StackRegister]!);
-                Load(8, index, isStack: true);
+                Load(8, index);
                 MoveStack(8 + op.Immediate);
                 EmitReturnWays();
                 LeaveFor(_value64);
@@ -138,20 +109,13 @@ internal sealed unsafe partial class RegionCompiler
 
     private void EmitCallIndirect(int index, in Op op)
     {
-        int block = _block;
-        Pending pending = _pending;
         LoadTarget(index, op);
         LocalBuilder target = _indirect ??= _il.DeclareLocal(typeof(long));
         _il.Emit(OpCodes.Ldloc, _value64);
         _il.Emit(OpCodes.Stloc, target);
         PushRip(Current.Distance + op.Offset + op.Length);
         _il.Emit(OpCodes.Stloc, _value64);
-        PushValue(index, () =>
-        {
-            MaterialiseRarely(pending);
-            StoreState(Layout.Gpr(CpuState.RipSlot), () => _il.Emit(OpCodes.Ldloc, target));
-            LeaveUnlinked(block);
-        });
+        PushValue(index);
         LeaveFor(target);
     }
 
@@ -172,13 +136,8 @@ internal sealed unsafe partial class RegionCompiler
     {
         Materialise();
         StoreState(Layout.Gpr(CpuState.RipSlot), () => _il.Emit(OpCodes.Ldloc, target));
-        LeaveUnlinked(_block);
-    }
-
-    private void LeaveUnlinked(int block)
-    {
         SetNoLink(indirect: true);
-        SetResult(block);
+        SetResult(_block);
         _il.Emit(OpCodes.Br, _spillAndReturn);
     }
 

@@ -81,6 +81,16 @@ internal sealed unsafe partial class RegionCompiler
             case Operation.Decrement:
                 _il.Emit(OpCodes.Call, FlagMethod(nameof(TranslatedFlags.Decrement), pending.Size));
                 break;
+            case Operation.ShiftLeft or Operation.ShiftRight or Operation.ShiftArithmetic:
+                _il.Emit(OpCodes.Ldc_I4, (int)pending.Constant!);
+                _il.Emit(OpCodes.Call, FlagMethod(pending.Operation.ToString(), pending.Size));
+                _il.Emit(OpCodes.Pop);
+                break;
+            case Operation.Multiply:
+                PushRight(pending);
+                _il.Emit(OpCodes.Call, FlagMethod(nameof(TranslatedFlags.Multiply), pending.Size));
+                _il.Emit(OpCodes.Pop);
+                break;
             default:
                 _il.Emit(OpCodes.Call, FlagMethod(nameof(TranslatedFlags.Logic), pending.Size));
                 break;
@@ -208,6 +218,8 @@ internal sealed unsafe partial class RegionCompiler
 
                 CompareWithZero(pending.Size, kind == IfEqual ? (negate ? OpCodes.Bne_Un : OpCodes.Beq) : negate ? OpCodes.Bge : OpCodes.Blt, target);
                 return true;
+            case Operation.ShiftLeft or Operation.ShiftRight or Operation.ShiftArithmetic:
+                return TryBranchAfterShift(pending, kind, negate, target);
             case Operation.Increment or Operation.Decrement when kind is IfEqual or IfSign:
                 PushSum(pending, pending.Operation == Operation.Increment ? OpCodes.Add : OpCodes.Sub, () => PushConstant(1, pending.Size), isSigned: kind == IfSign);
                 CompareWithZero(pending.Size, kind == IfEqual ? (negate ? OpCodes.Bne_Un : OpCodes.Beq) : negate ? OpCodes.Bge : OpCodes.Blt, target);
@@ -276,6 +288,34 @@ internal sealed unsafe partial class RegionCompiler
 
         SignExtend(pending.Size);
         CompareWithZero(pending.Size, kind == IfLessOrEqual ? (negate ? OpCodes.Bgt : OpCodes.Ble) : negate ? OpCodes.Bge : OpCodes.Blt, target);
+        return true;
+    }
+
+    private bool TryBranchAfterShift(Pending pending, int kind, bool negate, Label target)
+    {
+        var count = (int)pending.Constant!;
+        if (kind is IfEqual or IfSign)
+        {
+            PushLeft(pending);
+            ShiftBy(pending.Operation, pending.Size, count);
+            if (kind == IfSign)
+                SignExtend(pending.Size);
+            else
+                Truncate(pending.Size);
+            CompareWithZero(pending.Size, kind == IfEqual ? (negate ? OpCodes.Bne_Un : OpCodes.Beq) : negate ? OpCodes.Bge : OpCodes.Blt, target);
+            return true;
+        }
+
+        // The last bit that was shifted out.
+        if (kind != IfBelow || pending.Operation == Operation.ShiftLeft)
+            return false;
+        PushLeft(pending);
+        if (count > 1)
+            ShiftBy(pending.Operation, pending.Size, count - 1);
+        _il.Emit(OpCodes.Conv_I4);
+        _il.Emit(OpCodes.Ldc_I4_1);
+        _il.Emit(OpCodes.And);
+        _il.Emit(negate ? OpCodes.Brfalse : OpCodes.Brtrue, target);
         return true;
     }
 

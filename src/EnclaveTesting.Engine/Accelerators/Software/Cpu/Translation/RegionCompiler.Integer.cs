@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Numerics;
 using System.Reflection.Emit;
 
 namespace EnclaveTesting.Engine.Accelerators.Software.Cpu.Translation;
@@ -132,7 +131,7 @@ internal sealed unsafe partial class RegionCompiler
         if (toMemory)
         {
             _il.Emit(OpCodes.Stloc, Value(size));
-            StoreBack(size, index);
+            StoreBack(size);
         }
         else
         {
@@ -262,124 +261,7 @@ internal sealed unsafe partial class RegionCompiler
         }
 
         _il.Emit(OpCodes.Stloc, Value(size));
-        StoreBack(size, index);
-    }
-
-    private void EmitShift(int index, MicroOp micro, in Op op)
-    {
-        int size = micro.Size;
-        bool rotates = micro.Operation is Operation.RotateLeft or Operation.RotateRight;
-        bool byCount = micro.Form == OperandForm.RmCount;
-        int count = ShiftCount(micro, op);
-        bool matters = FlagsMatterAfter(_block, index);
-        if (op.Rm == Op.Memory)
-        {
-            PushAddress(op);
-            LoadForStore(size, index);
-        }
-
-        // Nothing is stored, and no flag changes, if the count is zero; a register's upper half is cleared all the same.
-        if (!byCount && count == 0)
-        {
-            if (op.Rm != Op.Memory)
-            {
-                PushRegister(op.Rm, size);
-                SetRegister(op.Rm, size);
-            }
-
-            return;
-        }
-
-        if (matters && (rotates || byCount))
-            Materialise();
-        if (!matters)
-            _pending = default;
-        bool native = !matters && !(rotates && size < 4) && !(byCount && size < 4);
-        if (native)
-        {
-            PushLoaded(op, size);
-            if (micro.Operation == Operation.ShiftArithmetic)
-                SignExtend(size);
-            PushCount();
-            if (rotates)
-            {
-                string name = micro.Operation == Operation.RotateLeft ? nameof(BitOperations.RotateLeft) : nameof(BitOperations.RotateRight);
-                _il.Emit(OpCodes.Call, typeof(BitOperations).GetMethod(name, [size == 8 ? typeof(ulong) : typeof(uint), typeof(int)])!);
-            }
-            else
-            {
-                _il.Emit(micro.Operation switch { Operation.ShiftLeft => OpCodes.Shl, Operation.ShiftRight => OpCodes.Shr_Un, _ => OpCodes.Shr });
-                Truncate(size);
-            }
-        }
-        else
-        {
-            _il.Emit(OpCodes.Ldarg_2);
-            PushLoaded(op, size);
-            PushCount();
-            _il.Emit(OpCodes.Call, FlagMethod(micro.Operation.ToString(), size));
-            _pending = default;
-        }
-
-        if (op.Rm != Op.Memory)
-        {
-            SetRegister(op.Rm, size);
-            return;
-        }
-
-        _il.Emit(OpCodes.Stloc, Value(size));
-        StoreBack(size, index);
-
-        void PushCount()
-        {
-            if (!byCount)
-            {
-                _il.Emit(OpCodes.Ldc_I4, count);
-                return;
-            }
-
-            _il.Emit(OpCodes.Ldloc, _registers[1]!);
-            _il.Emit(OpCodes.Conv_I4);
-            _il.Emit(OpCodes.Ldc_I4, size == 8 ? 63 : 31);
-            _il.Emit(OpCodes.And);
-        }
-    }
-
-    private void EmitMultiply(int index, MicroOp micro, in Op op)
-    {
-        int size = micro.Size;
-        bool matters = FlagsMatterAfter(_block, index);
-        if (op.Rm == Op.Memory)
-        {
-            PushAddress(op);
-            Load(size, index);
-        }
-
-        if (matters)
-            _il.Emit(OpCodes.Ldarg_2);
-        if (micro.Form == OperandForm.RegRm)
-        {
-            PushRegister(op.Reg, size);
-            PushLoaded(op, size);
-        }
-        else
-        {
-            PushLoaded(op, size);
-            PushConstant(op.Immediate, size);
-        }
-
-        if (matters)
-        {
-            _il.Emit(OpCodes.Call, FlagMethod(nameof(TranslatedFlags.Multiply), size));
-        }
-        else
-        {
-            _il.Emit(OpCodes.Mul);
-            Truncate(size);
-        }
-
-        _pending = default;
-        SetRegister(op.Reg, size);
+        StoreBack(size);
     }
 
     private void EmitSetIf(int index, MicroOp micro, in Op op)
@@ -452,7 +334,7 @@ internal sealed unsafe partial class RegionCompiler
         _il.Emit(OpCodes.Stloc, Value(size));
         _il.Emit(OpCodes.Ldloc, loaded);
         SetRegister(other, size);
-        StoreBack(size, index);
+        StoreBack(size);
     }
 
     private LocalBuilder? _exchange32, _exchange64;

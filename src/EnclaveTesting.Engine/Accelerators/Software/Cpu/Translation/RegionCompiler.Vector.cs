@@ -9,9 +9,6 @@ internal sealed unsafe partial class RegionCompiler
 {
     private const int VectorSize = 16;
 
-    private static readonly MethodInfo LoadVectorSlow = CpuMethod(nameof(SoftwareCpu.LoadVectorForTranslation));
-    private static readonly MethodInfo StoreVectorSlow = CpuMethod(nameof(SoftwareCpu.StoreVectorForTranslation));
-
     private readonly VectorOp[][] _vectors;
     private LocalBuilder? _vector;
 
@@ -70,88 +67,35 @@ internal sealed unsafe partial class RegionCompiler
     private void LoadVector(int index, VectorOp vector, in Op op)
     {
         LocalBuilder local = _vector ??= _il.DeclareLocal(typeof(Vector128<byte>));
-        PushAddress(op);
-        _il.Emit(OpCodes.Stloc, _address);
-        CheckAlignment(index, vector);
-        (Label slow, Label done) = CompareTag(VectorSize, ReadTagOffset);
+        LookUpVector(index, vector, op, ReadTagOffset);
         PushHostAddress();
         _il.Emit(OpCodes.Unaligned, (byte)1);
         _il.Emit(OpCodes.Ldobj, typeof(Vector128<byte>));
         _il.Emit(OpCodes.Stloc, local);
-        _il.MarkLabel(done);
-        int block = _block;
-        Pending pending = _pending;
-        _rare.Enqueue(() =>
-        {
-            _il.MarkLabel(slow);
-            _il.Emit(OpCodes.Ldarg_1);
-            _il.Emit(OpCodes.Ldloc, _address);
-            _il.Emit(OpCodes.Ldloc, _retired);
-            _il.Emit(OpCodes.Call, LoadVectorSlow);
-            _il.Emit(OpCodes.Stloc, local);
-            _il.Emit(OpCodes.Ldarg_1);
-            _il.Emit(OpCodes.Ldfld, PendingVector);
-            _il.Emit(OpCodes.Ldc_I4_0);
-            _il.Emit(OpCodes.Blt, done);
-            LeaveByFault(block, index, pending);
-        });
     }
 
     private void StoreVector(int index, VectorOp vector, in Op op)
     {
-        byte register = op.Reg;
-        PushAddress(op);
-        _il.Emit(OpCodes.Stloc, _address);
-        CheckAlignment(index, vector);
-        (Label slow, Label done) = CompareTag(VectorSize, WriteTagOffset);
+        LookUpVector(index, vector, op, WriteTagOffset);
         PushHostAddress();
-        PushXmm(register);
+        PushXmm(op.Reg);
         _il.Emit(OpCodes.Ldobj, typeof(Vector128<byte>));
         _il.Emit(OpCodes.Unaligned, (byte)1);
         _il.Emit(OpCodes.Stobj, typeof(Vector128<byte>));
-        _il.MarkLabel(done);
-        int block = _block;
-        Pending pending = _pending;
-        Label dead = _il.DefineLabel();
-        _rare.Enqueue(() =>
-        {
-            Label fault = _il.DefineLabel();
-            _il.MarkLabel(slow);
-            _il.Emit(OpCodes.Ldarg_1);
-            _il.Emit(OpCodes.Ldloc, _address);
-            PushXmm(register);
-            _il.Emit(OpCodes.Ldobj, typeof(Vector128<byte>));
-            _il.Emit(OpCodes.Ldloc, _retired);
-            _il.Emit(OpCodes.Call, StoreVectorSlow);
-            _il.Emit(OpCodes.Brfalse, fault);
-            PushDead(block);
-            _il.Emit(OpCodes.Bne_Un, done);
-            _il.Emit(OpCodes.Br, dead);
-            _il.MarkLabel(fault);
-            LeaveByFault(block, index, pending);
-        });
-        LeaveIfDead(dead, block, index, pending);
     }
 
-    private void CheckAlignment(int index, VectorOp vector)
+    private void LookUpVector(int index, VectorOp vector, in Op op, int tag)
     {
-        if (!vector.Aligned)
-            return;
-        int block = _block;
-        Pending pending = _pending;
-        Label misaligned = _il.DefineLabel();
-        _il.Emit(OpCodes.Ldloc, _address);
-        _il.Emit(OpCodes.Ldc_I8, VectorSize - 1L);
-        _il.Emit(OpCodes.And);
-        _il.Emit(OpCodes.Brtrue, misaligned);
-        _rare.Enqueue(() =>
+        PushAddress(op);
+        _il.Emit(OpCodes.Stloc, _address);
+        if (vector.Aligned)
         {
-            _il.MarkLabel(misaligned);
-            _il.Emit(OpCodes.Ldarg_1);
-            _il.Emit(OpCodes.Ldc_I4_0);
-            _il.Emit(OpCodes.Call, CpuMethod(nameof(SoftwareCpu.RaiseGeneralProtection)));
-            _il.Emit(OpCodes.Pop);
-            LeaveByFault(block, index, pending);
-        });
+            _il.Emit(OpCodes.Ldloc, _address);
+            _il.Emit(OpCodes.Ldc_I8, VectorSize - 1L);
+            _il.Emit(OpCodes.And);
+            _il.Emit(OpCodes.Brtrue, TakeOver(index));
+        }
+
+        LookUp(VectorSize, tag, index);
     }
 }

@@ -7,8 +7,9 @@ namespace EnclaveTesting.Engine.Accelerators.Software.Cpu.Translation;
 
 /// <summary>
 /// Makes a method of a region. The general registers live in its locals; they are in the CPU's state again wherever something else looks:
-/// in a handler and at every way out. Each way between two blocks checks the limit as the run loop does, and faults find RIP, registers
-/// and counters as the interpreter leaves them. What is hardly ever needed stands at the end of the method.
+/// in a handler and at every way out. Each way between two blocks checks the limit as the run loop does. An access that is not to plain RAM, or
+/// that faults, leaves the method before its op, which the interpreter then executes with the rest of the block: there are no calls on the
+/// way, so that the registers can be in the host's. What is hardly ever needed stands at the end of the method.
 /// </summary>
 internal sealed unsafe partial class RegionCompiler
 {
@@ -18,7 +19,7 @@ internal sealed unsafe partial class RegionCompiler
     private static readonly Type[] Parameters = [typeof(Translation), typeof(SoftwareCpu), typeof(CpuState*), typeof(Block**)];
     private static readonly FieldInfo Limit = Field("_limit"), LinkField = Field("_link"), RestartField = Field("_restart"), LeftAt = Field("_leftAt");
     private static readonly FieldInfo Generation = Field("_generation"), Jumps = Field("_jumps");
-    private static readonly FieldInfo PendingVector = Field("_pendingVector"), TlbField = Field("Tlb");
+    private static readonly FieldInfo TakeOverAt = Field("_takeOverAt"), TlbField = Field("Tlb");
     private static readonly StateLayout Layout = new();
 
     private readonly RegionSource _source;
@@ -33,7 +34,7 @@ internal sealed unsafe partial class RegionCompiler
     private readonly Label _spillAndReturn, _return;
     private readonly LocalBuilder _rip, _retired, _tlb, _result, _address, _entry, _host, _op, _value32, _value64;
     private readonly LocalBuilder?[] _registers = new LocalBuilder?[16];
-    private readonly Label?[] _faults;
+    private readonly Label?[] _takeOvers;
     private readonly Queue<Action> _rare = new();
     private int _block;
     private Pending _pending;
@@ -48,7 +49,7 @@ internal sealed unsafe partial class RegionCompiler
             (_micro[i], _effects[i], _vectors[i]) = Classify(source.Blocks[i], source.Mode);
         _il = _method.GetILGenerator(4096);
         _starts = [.. source.Blocks.Select(_ => _il.DefineLabel())];
-        _faults = new Label?[source.Blocks.Length];
+        _takeOvers = new Label?[source.Blocks.Length];
         _spillAndReturn = _il.DefineLabel();
         _return = _il.DefineLabel();
         _rip = _il.DeclareLocal(typeof(long));
@@ -395,15 +396,25 @@ internal sealed unsafe partial class RegionCompiler
         _il.Emit(OpCodes.Stfld, LinkField);
     }
 
-    /// <summary>A fault is pending: out, with the flags as they are before the op.</summary>
-    private void LeaveByFault(int block, int index, Pending pending)
+    /// <summary>Where the interpreter takes an op of the present block over, which has done nothing yet, with the flags as they are now.</summary>
+    private Label TakeOver(int index)
     {
-        MaterialiseRarely(pending);
-        SetLeftAt(index);
-        _il.Emit(OpCodes.Br, _faults[block] ??= DefineFault(block));
+        Label label = _il.DefineLabel();
+        int block = _block;
+        Pending pending = _pending;
+        _rare.Enqueue(() =>
+        {
+            _il.MarkLabel(label);
+            MaterialiseRarely(pending);
+            _il.Emit(OpCodes.Ldarg_1);
+            _il.Emit(OpCodes.Ldc_I4, index);
+            _il.Emit(OpCodes.Stfld, TakeOverAt);
+            _il.Emit(OpCodes.Br, _takeOvers[block] ??= DefineTakeOver(block));
+        });
+        return label;
     }
 
-    private Label DefineFault(int block)
+    private Label DefineTakeOver(int block)
     {
         Label label = _il.DefineLabel();
         _rare.Enqueue(() =>
