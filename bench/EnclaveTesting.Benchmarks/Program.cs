@@ -5,8 +5,8 @@ using EnclaveTesting.Benchmarks.Suite;
 // [--quick] [--json FILE] [--only start|streams|processor|memory|image]      everything or one part, beside peers: table, JSON, plot
 // compare RUNS TOOL...         start to first console line and heartbeat, side by side with QEMU (see ../compare-qemu.sh)
 // tcg RUNS TOOL [KERNEL...]    boots and speed by kind of work, side by side with QEMU's TCG (see ../compare-tcg.sh)
-// mips RUNS                    the same speeds of the software CPU alone
 // stop [RUNS]                  how long a stop takes from running, halted and spinning
+// mips RUNS [tcg]             the same speeds of the software CPU, alone or beside QEMU's
 // memory IMAGE [COUNT] [acpi]  what so many enclaves cost in memory, on the software CPU
 // clone [RUNS MIB]             what keeping, restoring and cloning a machine costs
 // anything else                BenchmarkDotNet's own options
@@ -22,6 +22,8 @@ switch (args)
         return await TcgComparison.SeriesAsync(int.Parse(boots), new LinuxImage(image, "", "", bool.Parse(acpi)));
     case ["mips", var runs]:
         return await Mips.PrintAsync(int.Parse(runs));
+    case ["mips", var runs, "tcg"]:
+        return await TcgComparison.RunMipsAsync(int.Parse(runs));
     case ["stop"]:
         return await StopLatency.RunAsync(50);
     case ["stop", var count]:

@@ -17,10 +17,10 @@ internal static class Qemu
     /// </summary>
     /// <param name="image">The image.</param>
     /// <param name="until">The text of the console that ends the run.</param>
-    /// <param name="line">Called for each line.</param>
+    /// <param name="line">Called for each line, with the milliseconds of processor time until then.</param>
     /// <param name="extra">Appended to the command line.</param>
     /// <returns>From the start of the process until then.</returns>
-    public static Task<BootTime> BootAsync(LinuxImage image, string until, Action<string>? line = null, string extra = "")
+    public static Task<BootTime> BootAsync(LinuxImage image, string until, Action<string, double>? line = null, string extra = "")
     {
         using EifImage eif = EifImage.Open(image.Path);
         string[] arguments =

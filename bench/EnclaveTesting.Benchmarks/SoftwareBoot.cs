@@ -14,23 +14,21 @@ internal static class SoftwareBoot
     /// <summary>Boots an image from its file until its console prints a text.</summary>
     /// <param name="image">The image.</param>
     /// <param name="until">The text.</param>
-    /// <param name="line">Called for each line.</param>
+    /// <param name="line">Called for each line, with the milliseconds of processor time until then.</param>
     /// <param name="change">Changes the options.</param>
     /// <returns>From opening the file.</returns>
-    public static async Task<BootTime> RunAsync(LinuxImage image, string until, Action<string>? line = null, Func<MicroVmOptions, MicroVmOptions>? change = null)
+    public static async Task<BootTime> RunAsync(LinuxImage image, string until, Action<string, double>? line = null, Func<MicroVmOptions, MicroVmOptions>? change = null)
     {
         var seen = new TaskCompletionSource<BootTime>(TaskCreationOptions.RunContinuationsAsynchronously);
-        using Process self = Process.GetCurrentProcess();
-        double cpu = self.TotalProcessorTime.TotalMilliseconds;
+        double cpu = Environment.CpuUsage.TotalTime.TotalMilliseconds;
         long start = Stopwatch.GetTimestamp();
         var console = new LineConsole(text =>
         {
-            line?.Invoke(text);
+            line?.Invoke(text, Environment.CpuUsage.TotalTime.TotalMilliseconds - cpu);
             if (!text.Contains(until, StringComparison.Ordinal))
                 return;
             double wall = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-            self.Refresh();
-            seen.TrySetResult(new BootTime(wall, self.TotalProcessorTime.TotalMilliseconds - cpu));
+            seen.TrySetResult(new BootTime(wall, Environment.CpuUsage.TotalTime.TotalMilliseconds - cpu));
         });
         var options = new MicroVmOptions { Accelerator = Accelerator.Software, Console = console, Acpi = image.Acpi };
         using EifImage eif = EifImage.Open(image.Path);

@@ -29,8 +29,12 @@ internal static class Tool
         Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true })!;
 
     /// <summary>Runs a program until it prints a text on its standard output, and ends it there.</summary>
+    /// <param name="program">Which.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="text">The text.</param>
+    /// <param name="line">Called for each line, with the milliseconds of processor time until then.</param>
     /// <returns>From its start.</returns>
-    public static async Task<BootTime> RunUntilAsync(string program, string[] arguments, string text, Action<string>? line = null)
+    public static async Task<BootTime> RunUntilAsync(string program, string[] arguments, string text, Action<string, double>? line = null)
     {
         long start = Stopwatch.GetTimestamp();
         using Process process = Start(program, arguments);
@@ -42,18 +46,21 @@ internal static class Tool
                 string next = await process.StandardOutput.ReadLineAsync(patience.Token)
                     ?? throw new InvalidOperationException($"{program} ended before it printed \"{text}\": {await process.StandardError.ReadToEndAsync()}");
                 double milliseconds = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-                line?.Invoke(next);
+                line?.Invoke(next, ProcessorTime());
                 if (next.Contains(text, StringComparison.Ordinal))
-                {
-                    process.Refresh();
-                    return new BootTime(milliseconds, process.TotalProcessorTime.TotalMilliseconds);
-                }
+                    return new BootTime(milliseconds, ProcessorTime());
             }
         }
         finally
         {
             process.Kill(entireProcessTree: true);
             await process.WaitForExitAsync();
+        }
+
+        double ProcessorTime()
+        {
+            process.Refresh();
+            return process.TotalProcessorTime.TotalMilliseconds;
         }
     }
 }
