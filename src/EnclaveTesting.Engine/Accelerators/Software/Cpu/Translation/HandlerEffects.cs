@@ -2,17 +2,21 @@ using Iced.Intel;
 
 namespace EnclaveTesting.Engine.Accelerators.Software.Cpu.Translation;
 
-/// <summary>Which general registers an interpreter's handler reads and writes, by number.</summary>
+/// <summary>Which general registers, and which vector registers, an interpreter's handler reads and writes, by number.</summary>
 /// <param name="Touched">Those it reads or writes.</param>
 /// <param name="Written">Those it may write.</param>
 /// <param name="IsContained">It does nothing else but compute and access memory: no counter, mode or mapping changes.</param>
 /// <param name="Stores">It may store.</param>
-internal readonly record struct HandlerEffects(uint Touched, uint Written, bool IsContained, bool Stores)
+/// <param name="UsesFlags">It reads or writes flags of arithmetic.</param>
+/// <param name="TouchedVectors">Vector registers it reads or writes.</param>
+/// <param name="WrittenVectors">Vector registers it may write.</param>
+internal readonly record struct HandlerEffects(
+    uint Touched, uint Written, bool IsContained, bool Stores, bool UsesFlags, uint TouchedVectors, uint WrittenVectors)
 {
     private static readonly InstructionInfoFactory Factory = new();
 
     /// <summary>Anything may happen.</summary>
-    public static HandlerEffects Unknown => new(uint.MaxValue, uint.MaxValue, false, true);
+    public static HandlerEffects Unknown => new(uint.MaxValue, uint.MaxValue, false, true, true, uint.MaxValue, uint.MaxValue);
 
     /// <summary>The effects of an instruction.</summary>
     public static HandlerEffects Of(in Instruction instruction)
@@ -22,26 +26,34 @@ internal readonly record struct HandlerEffects(uint Touched, uint Written, bool 
         InstructionInfo info;
         lock (Factory)
             info = Factory.GetInfo(instruction);
-        uint touched = 0, written = 0;
+        uint touched = 0, written = 0, touchedVectors = 0, writtenVectors = 0;
         foreach (UsedRegister used in info.GetUsedRegisters())
         {
-            if (!used.Register.IsGPR())
-                continue;
-            uint bit = 1u << (used.Register.GetFullRegister() - Register.RAX);
-            touched |= bit;
-            if (used.Access is not (OpAccess.Read or OpAccess.CondRead or OpAccess.NoMemAccess))
-                written |= bit;
+            bool writes = used.Access is not (OpAccess.Read or OpAccess.CondRead or OpAccess.NoMemAccess);
+            if (used.Register.IsGPR())
+            {
+                uint bit = 1u << (used.Register.GetFullRegister() - Register.RAX);
+                touched |= bit;
+                written |= writes ? bit : 0;
+            }
+            else if (used.Register.IsVectorRegister())
+            {
+                uint bit = 1u << used.Register.GetNumber();
+                touchedVectors |= bit;
+                writtenVectors |= writes ? bit : 0;
+            }
         }
 
         bool stores = false;
         foreach (UsedMemory used in info.GetUsedMemory())
             stores |= used.Access is not (OpAccess.Read or OpAccess.CondRead or OpAccess.NoMemAccess);
-        return new HandlerEffects(touched, written, true, stores);
+        bool usesFlags = (instruction.RflagsRead | instruction.RflagsModified) != RflagsBits.None;
+        return new HandlerEffects(touched, written, true, stores, usesFlags, touchedVectors, writtenVectors);
     }
 
     private static bool IsPlain(in Instruction instruction)
     {
-        if (instruction.HasRepePrefix || instruction.HasRepnePrefix || instruction.FlowControl != FlowControl.Next)
+        if (instruction.HasRepePrefix || instruction.HasRepnePrefix || instruction.FlowControl != FlowControl.Next || instruction.IsSaveRestoreInstruction)
             return false;
         return InstructionSet.Table.GroupOf(instruction.Code) != OpGroup.Integer || instruction.Mnemonic is Mnemonic.Mul or Mnemonic.Imul or Mnemonic.Div
             or Mnemonic.Idiv or Mnemonic.Shl or Mnemonic.Shr or Mnemonic.Sar or Mnemonic.Rol or Mnemonic.Ror or Mnemonic.Rcl or Mnemonic.Rcr or Mnemonic.Shld

@@ -47,4 +47,7 @@ internal enum Operation : byte
 
     /// <summary>See <see cref="VectorOp"/>.</summary>
     Vector,
+
+    /// <summary>Of flags: what a comparison of two numbers set.</summary>
+    FloatCompare,
 }

@@ -47,6 +47,7 @@ internal sealed unsafe partial class RegionCompiler
     {
         Operation.Push or Operation.Pop or Operation.Leave or Operation.Call or Operation.CallIndirect or Operation.Return => true,
         Operation.LoadAddress or Operation.Nothing => false,
+        Operation.Vector => op.Rm == Op.Memory || micro.Extra != 0,
         _ => op.Rm == Op.Memory,
     };
 
@@ -64,6 +65,13 @@ internal sealed unsafe partial class RegionCompiler
         if (pending.IsNone)
             return;
         _il.Emit(OpCodes.Ldarg_2);
+        if (pending.Operation == Operation.FloatCompare)
+        {
+            PushCompared();
+            _il.Emit(OpCodes.Call, FloatMethod(nameof(TranslatedFloat.SetFlags)));
+            return;
+        }
+
         PushLeft(pending);
         switch (pending.Operation)
         {
@@ -205,6 +213,8 @@ internal sealed unsafe partial class RegionCompiler
         {
             case Operation.Subtract:
                 return TryBranchAfterSubtract(pending, kind, negate, target);
+            case Operation.FloatCompare:
+                return TryBranchAfterFloatCompare(kind, negate, target);
             case Operation.And:
                 return TryBranchAfterLogic(pending, kind, negate, target);
             case Operation.Add when kind is IfEqual or IfSign or IfBelow:

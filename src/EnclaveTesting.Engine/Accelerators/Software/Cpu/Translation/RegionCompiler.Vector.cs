@@ -1,77 +1,176 @@
 using System.Reflection;
 using System.Reflection.Emit;
 using System.Runtime.Intrinsics;
+using EnclaveTesting.Engine.Accelerators.Software.Cpu.Simd;
 
 namespace EnclaveTesting.Engine.Accelerators.Software.Cpu.Translation;
 
-/// <summary>SSE: the vector registers stay in the state, the host's vector instructions work on them there.</summary>
+/// <summary>SSE: the registers live in locals as the general ones do; the operations are the interpreter's, compiled into the method.</summary>
 internal sealed unsafe partial class RegionCompiler
 {
-    private const int VectorSize = 16;
+    private static readonly Type Vector = typeof(Vector128<byte>);
 
     private readonly VectorOp[][] _vectors;
-    private LocalBuilder? _vector;
+    private readonly LocalBuilder?[] _xmm = new LocalBuilder?[16];
+    private uint _writtenVectors;
+    private LocalBuilder? _operand, _computed;
+
+    private static MicroOp VectorMicroOp(VectorOp vector)
+    {
+        OperandForm form = vector.Kind switch
+        {
+            VectorKind.MoveIn or VectorKind.MoveOut or VectorKind.FromInteger => OperandForm.Rm,
+            VectorKind.SignBits or VectorKind.ToInteger => OperandForm.RegRm,
+            _ => OperandForm.None,
+        };
+        return new MicroOp(Operation.Vector, form, 8, vector.MayRaise ? 1 : 0);
+    }
+
+    private void DeclareVectors()
+    {
+        uint used = 0;
+        for (int block = 0; block < _vectors.Length; block++)
+        {
+            for (int i = 0; i < _vectors[block].Length; i++)
+            {
+                (uint touched, uint written) = _vectors[block][i].Registers(_source.Blocks[block].Ops[i]);
+                used |= touched;
+                _writtenVectors |= written;
+            }
+        }
+
+        if (!_micro.Any(block => block.Any(micro => micro.Operation == Operation.Vector)))
+            return;
+        _operand = _il.DeclareLocal(Vector);
+        _computed = _il.DeclareLocal(Vector);
+        for (int register = 0; register < _xmm.Length; register++)
+        {
+            if ((used & (1u << register)) != 0)
+                _xmm[register] = _il.DeclareLocal(Vector);
+        }
+    }
+
+    private void ReloadVectors(uint registers)
+    {
+        for (int register = 0; register < _xmm.Length; register++)
+        {
+            if ((registers & (1u << register)) == 0 || _xmm[register] is not { } local)
+                continue;
+            PushStateAddress(Layout.Xmm + (register * CpuState.VectorStride));
+            _il.Emit(OpCodes.Ldobj, Vector);
+            _il.Emit(OpCodes.Stloc, local);
+        }
+    }
+
+    /// <summary>Writes vector registers back that are written anywhere in the region.</summary>
+    private void SpillVectors(uint registers)
+    {
+        registers &= _writtenVectors;
+        for (int register = 0; register < _xmm.Length; register++)
+        {
+            if ((registers & (1u << register)) == 0 || _xmm[register] is not { } local)
+                continue;
+            PushStateAddress(Layout.Xmm + (register * CpuState.VectorStride));
+            _il.Emit(OpCodes.Ldloc, local);
+            _il.Emit(OpCodes.Stobj, Vector);
+        }
+    }
 
     private void EmitVector(int index, VectorOp vector, in Op op)
     {
         switch (vector.Kind)
         {
-            case VectorKind.Load when op.Rm == Op.Memory:
-                LoadVector(index, vector, op);
+            case VectorKind.Compute:
+                LoadOperand(index, vector, op);
                 PushXmm(op.Reg);
-                _il.Emit(OpCodes.Ldloc, _vector!);
-                _il.Emit(OpCodes.Stobj, typeof(Vector128<byte>));
+                PushOperand(op);
+                Apply(op.Rm == Op.Memory ? vector.FromMemory ?? vector.Operation! : vector.Operation!, op.Immediate);
+                SetXmm(op.Reg);
                 break;
-            case VectorKind.Load:
-                CopyXmm(op.Reg, op.Rm);
+            case VectorKind.ShiftImmediate:
+                PushXmm(op.Rm);
+                PushXmm(op.Rm);
+                Apply(vector.Operation!, op.Immediate);
+                SetXmm(op.Rm);
                 break;
-            case VectorKind.Store when op.Rm == Op.Memory:
+            case VectorKind.Store or VectorKind.MoveOut when op.Rm == Op.Memory:
                 StoreVector(index, vector, op);
                 break;
             case VectorKind.Store:
-                CopyXmm(op.Rm, op.Reg);
+                PushXmm(op.Rm);
+                PushXmm(op.Reg);
+                Apply(vector.Operation!, 0);
+                SetXmm(op.Rm);
+                break;
+            case VectorKind.MoveIn:
+                if (op.Rm == Op.Memory)
+                {
+                    LoadOperand(index, vector, op);
+                    PushOperand(op);
+                }
+                else
+                {
+                    PushRegister(op.Rm, vector.Size);
+                    Widen(vector.Size);
+                }
+
+                SetXmm(op.Reg);
+                break;
+            case VectorKind.MoveOut:
+                PushXmm(op.Reg);
+                PushLowest(vector.Size);
+                SetRegister(op.Rm, vector.Size);
+                break;
+            case VectorKind.SignBits:
+                PushXmm(op.Rm);
+                _il.Emit(OpCodes.Call, FloatMethod(nameof(TranslatedFloat.SignBits)));
+                SetRegister(op.Reg, 8);
                 break;
             default:
-                if (op.Rm == Op.Memory)
-                    LoadVector(index, vector, op);
-                Type type = typeof(Vector128<>).MakeGenericType(vector.Element!);
-                PushXmm(op.Reg);
-                PushXmm(op.Reg);
-                _il.Emit(OpCodes.Ldobj, type);
-                if (op.Rm == Op.Memory)
-                    _il.Emit(OpCodes.Ldloca, _vector!);
-                else
-                    PushXmm(op.Rm);
-                _il.Emit(OpCodes.Ldobj, type);
-                _il.Emit(OpCodes.Call, VectorMethod(vector.Method, vector.Element!));
-                _il.Emit(OpCodes.Stobj, type);
+                EmitFloat(index, vector, op);
                 break;
         }
     }
 
-    private static MethodInfo VectorMethod(string name, Type element) => typeof(Vector128).GetMethods()
-        .First(method => method.Name == name && method.GetParameters() is [{ ParameterType.IsGenericType: true }, { ParameterType.IsGenericType: true }])
-        .MakeGenericMethod(element);
-
-    private void CopyXmm(byte target, byte source)
+    /// <summary>Two vectors on the stack become one.</summary>
+    private void Apply(Type operation, long immediate)
     {
-        PushXmm(target);
-        PushXmm(source);
-        _il.Emit(OpCodes.Ldobj, typeof(Vector128<byte>));
-        _il.Emit(OpCodes.Stobj, typeof(Vector128<byte>));
+        _il.Emit(OpCodes.Ldc_I4, (int)immediate);
+        _il.Emit(OpCodes.Call, operation.GetMethod(nameof(IVectorOp.Apply))!);
     }
 
-    private void PushXmm(byte register) => PushStateAddress(Layout.Xmm + (register * CpuState.VectorStride));
+    private void PushXmm(byte register) => _il.Emit(OpCodes.Ldloc, _xmm[register & 15]!);
 
-    /// <summary>Loads 16 bytes into the vector's local.</summary>
-    private void LoadVector(int index, VectorOp vector, in Op op)
+    private void SetXmm(byte register) => _il.Emit(OpCodes.Stloc, _xmm[register & 15]!);
+
+    /// <summary>Pushes the operand in ModRM.rm, which has been loaded if it is in memory.</summary>
+    private void PushOperand(in Op op)
     {
-        LocalBuilder local = _vector ??= _il.DeclareLocal(typeof(Vector128<byte>));
+        if (op.Rm == Op.Memory)
+            _il.Emit(OpCodes.Ldloc, _operand!);
+        else
+            PushXmm(op.Rm);
+    }
+
+    /// <summary>Loads an operand in memory into its local, with zeros above it.</summary>
+    private void LoadOperand(int index, VectorOp vector, in Op op)
+    {
+        if (op.Rm != Op.Memory)
+            return;
         LookUpVector(index, vector, op, ReadTagOffset);
         PushHostAddress();
-        _il.Emit(OpCodes.Unaligned, (byte)1);
-        _il.Emit(OpCodes.Ldobj, typeof(Vector128<byte>));
-        _il.Emit(OpCodes.Stloc, local);
+        if (vector.Size == sizeof(Vector128<byte>))
+        {
+            _il.Emit(OpCodes.Unaligned, (byte)1);
+            _il.Emit(OpCodes.Ldobj, Vector);
+        }
+        else
+        {
+            LoadIndirect(vector.Size);
+            Widen(vector.Size);
+        }
+
+        _il.Emit(OpCodes.Stloc, _operand!);
     }
 
     private void StoreVector(int index, VectorOp vector, in Op op)
@@ -79,9 +178,15 @@ internal sealed unsafe partial class RegionCompiler
         LookUpVector(index, vector, op, WriteTagOffset);
         PushHostAddress();
         PushXmm(op.Reg);
-        _il.Emit(OpCodes.Ldobj, typeof(Vector128<byte>));
-        _il.Emit(OpCodes.Unaligned, (byte)1);
-        _il.Emit(OpCodes.Stobj, typeof(Vector128<byte>));
+        if (vector.Size == sizeof(Vector128<byte>))
+        {
+            _il.Emit(OpCodes.Unaligned, (byte)1);
+            _il.Emit(OpCodes.Stobj, Vector);
+            return;
+        }
+
+        PushLowest(vector.Size);
+        StoreIndirect(vector.Size);
     }
 
     private void LookUpVector(int index, VectorOp vector, in Op op, int tag)
@@ -91,11 +196,21 @@ internal sealed unsafe partial class RegionCompiler
         if (vector.Aligned)
         {
             _il.Emit(OpCodes.Ldloc, _address);
-            _il.Emit(OpCodes.Ldc_I8, VectorSize - 1L);
+            _il.Emit(OpCodes.Ldc_I8, vector.Size - 1L);
             _il.Emit(OpCodes.And);
             _il.Emit(OpCodes.Brtrue, TakeOver(index));
         }
 
-        LookUp(VectorSize, tag, index);
+        LookUp(vector.Size, tag, index);
+    }
+
+    private void Widen(int size) => _il.Emit(OpCodes.Call, FloatMethod(size == 4 ? nameof(TranslatedFloat.Widen4) : nameof(TranslatedFloat.Widen8)));
+
+    private void PushLowest(int size) => _il.Emit(OpCodes.Call, FloatMethod(size == 4 ? nameof(TranslatedFloat.Lowest4) : nameof(TranslatedFloat.Lowest8)));
+
+    private static MethodInfo FloatMethod(string name, Type? operation = null)
+    {
+        MethodInfo method = typeof(TranslatedFloat).GetMethod(name)!;
+        return operation == null ? method : method.MakeGenericMethod(operation);
     }
 }

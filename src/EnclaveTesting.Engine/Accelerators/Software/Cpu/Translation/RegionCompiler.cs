@@ -123,8 +123,8 @@ internal sealed unsafe partial class RegionCompiler
             micro[i] = plain ? found : default;
             vectors[i] = block.Ops[i].AddressSize == 8 ? VectorOpTable.Find(instruction.Code, mode) : default;
             if (vectors[i].Kind != VectorKind.None)
-                micro[i] = new MicroOp(Operation.Vector);
-            if (micro[i].Operation == Operation.Handler)
+                micro[i] = VectorMicroOp(vectors[i]);
+            if (micro[i].Operation == Operation.Handler || vectors[i].MayRaise)
                 effects[i] = HandlerEffects.Of(instruction);
         }
 
@@ -158,7 +158,9 @@ internal sealed unsafe partial class RegionCompiler
         _il.Emit(OpCodes.Ret);
         _il.MarkLabel(start);
         DeclareRegisters();
+        DeclareVectors();
         Reload(uint.MaxValue);
+        ReloadVectors(uint.MaxValue);
         LoadState(Layout.Gpr(CpuState.RipSlot));
         _il.Emit(OpCodes.Stloc, _rip);
         LoadState(Layout.Retired);
@@ -178,6 +180,7 @@ internal sealed unsafe partial class RegionCompiler
             rare();
         _il.MarkLabel(_spillAndReturn);
         Spill(uint.MaxValue);
+        SpillVectors(uint.MaxValue);
         SpillRetired();
         _il.MarkLabel(_return);
         _il.Emit(OpCodes.Ldloc, _result);
@@ -261,8 +264,10 @@ internal sealed unsafe partial class RegionCompiler
     private void EmitHandler(int index)
     {
         HandlerEffects effects = _effects[_block][index];
-        Materialise();
+        if (effects.UsesFlags)
+            Materialise();
         Spill(effects.Touched);
+        SpillVectors(effects.TouchedVectors);
         SpillRetired();
         StoreRip();
         PushBlock(_block);
@@ -279,15 +284,19 @@ internal sealed unsafe partial class RegionCompiler
         Label ended = _il.DefineLabel();
         _il.Emit(OpCodes.Brfalse, ended);
         int block = _block;
+        Pending pending = _pending;
         _rare.Enqueue(() =>
         {
             _il.MarkLabel(ended);
+            MaterialiseRarely(pending);
             SetLeftAt(index);
             SetResult(block);
             Spill(~effects.Touched);
+            SpillVectors(~effects.TouchedVectors);
             _il.Emit(OpCodes.Br, _return);
         });
         Reload(effects.Written);
+        ReloadVectors(effects.WrittenVectors);
         if (!effects.IsContained)
         {
             LoadState(Layout.Retired);

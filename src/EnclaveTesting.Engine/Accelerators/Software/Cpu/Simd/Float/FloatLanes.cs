@@ -24,7 +24,7 @@ internal static class FloatLanes
             double y = BitConverter.UInt64BitsToDouble(b);
             double result = T.Host(x, y);
             ulong bits = BitConverter.DoubleToUInt64Bits(result);
-            if (((uint)(bits >> 52) & 0x7FF) - LeastExponent64 < 0x7FF - LeastExponent64)
+            if (IsOrdinary(result))
             {
                 if ((context.Control & FloatContext.Inexact) == 0 && !IsExactDouble<T>(a, x, y, result))
                     return SoftDouble<T>(a, b, ref context);
@@ -49,7 +49,7 @@ internal static class FloatLanes
             float y = BitConverter.UInt32BitsToSingle(b);
             float result = T.Host(x, y);
             uint bits = BitConverter.SingleToUInt32Bits(result);
-            if (((bits >> 23) & 0xFF) - LeastExponent32 < 0xFF - LeastExponent32)
+            if (IsOrdinary(result))
             {
                 if ((context.Control & FloatContext.Inexact) == 0 && !T.IsExact(x, y, result))
                     return SoftSingle<T>(a, b, ref context);
@@ -68,19 +68,8 @@ internal static class FloatLanes
     public static Vector128<byte> PackedDouble<T>(Vector128<byte> a, Vector128<byte> b, ref FloatContext context)
         where T : struct, IArithmetic
     {
-        if (context.IsPlain)
-        {
-            Vector128<ulong> result = T.Host(a.AsDouble(), b.AsDouble()).AsUInt64();
-            Vector128<ulong> one = Vector128<ulong>.One;
-            Vector128<ulong> denormal = Vector128.LessThan((a.AsUInt64() << 1) - one, Vector128.Create((1UL << 53) - 1))
-                | Vector128.LessThan((b.AsUInt64() << 1) - one, Vector128.Create((1UL << 53) - 1));
-            Vector128<ulong> ordinary = Vector128.LessThan(
-                ((result << 1) >> 53) - Vector128.Create((ulong)LeastExponent64), Vector128.Create((ulong)(0x7FF - LeastExponent64)));
-            Vector128<ulong> zero = Vector128.Equals((result | a.AsUInt64()) << 1, Vector128<ulong>.Zero);
-            if (Vector128.AndNot(ordinary | zero, denormal) == Vector128<ulong>.AllBitsSet)
-                return result.AsByte();
-        }
-
+        if (context.IsPlain && TryPackedDouble<T>(a, b, out Vector128<byte> result))
+            return result;
         return Vector128.Create(
             Double<T>(a.AsUInt64()[0], b.AsUInt64()[0], ref context),
             Double<T>(a.AsUInt64()[1], b.AsUInt64()[1], ref context)).AsByte();
@@ -91,21 +80,62 @@ internal static class FloatLanes
     public static Vector128<byte> PackedSingle<T>(Vector128<byte> a, Vector128<byte> b, ref FloatContext context)
         where T : struct, IArithmetic
     {
-        if (context.IsPlain)
-        {
-            Vector128<uint> result = T.Host(a.AsSingle(), b.AsSingle()).AsUInt32();
-            Vector128<uint> one = Vector128<uint>.One;
-            Vector128<uint> denormal = Vector128.LessThan((a.AsUInt32() << 1) - one, Vector128.Create((1U << 24) - 1))
-                | Vector128.LessThan((b.AsUInt32() << 1) - one, Vector128.Create((1U << 24) - 1));
-            Vector128<uint> ordinary = Vector128.LessThan(
-                ((result << 1) >> 24) - Vector128.Create(LeastExponent32), Vector128.Create(0xFF - LeastExponent32));
-            Vector128<uint> zero = Vector128.Equals((result | a.AsUInt32()) << 1, Vector128<uint>.Zero);
-            if (Vector128.AndNot(ordinary | zero, denormal) == Vector128<uint>.AllBitsSet)
-                return result.AsByte();
-        }
-
+        if (context.IsPlain && TryPackedSingle<T>(a, b, out Vector128<byte> result))
+            return result;
         return SlowSingles<T>(a, b, ref context);
     }
+
+    /// <summary>Two binary64 operations whose operands and results are ordinary: nothing is raised but, perhaps, inexact.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool TryPackedDouble<T>(Vector128<byte> a, Vector128<byte> b, out Vector128<byte> result)
+        where T : struct, IArithmetic
+    {
+        Vector128<ulong> bits = T.Host(a.AsDouble(), b.AsDouble()).AsUInt64();
+        Vector128<ulong> one = Vector128<ulong>.One;
+        Vector128<ulong> denormal = Vector128.LessThan((a.AsUInt64() << 1) - one, Vector128.Create((1UL << 53) - 1))
+            | Vector128.LessThan((b.AsUInt64() << 1) - one, Vector128.Create((1UL << 53) - 1));
+        Vector128<ulong> ordinary = Vector128.LessThan(
+            ((bits << 1) >> 53) - Vector128.Create((ulong)LeastExponent64), Vector128.Create((ulong)(0x7FF - LeastExponent64)));
+        Vector128<ulong> zero = Vector128.Equals((bits | a.AsUInt64()) << 1, Vector128<ulong>.Zero);
+        result = bits.AsByte();
+        return Vector128.AndNot(ordinary | zero, denormal) == Vector128<ulong>.AllBitsSet;
+    }
+
+    /// <summary>Four binary32 operations whose operands and results are ordinary.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool TryPackedSingle<T>(Vector128<byte> a, Vector128<byte> b, out Vector128<byte> result)
+        where T : struct, IArithmetic
+    {
+        Vector128<uint> bits = T.Host(a.AsSingle(), b.AsSingle()).AsUInt32();
+        Vector128<uint> one = Vector128<uint>.One;
+        Vector128<uint> denormal = Vector128.LessThan((a.AsUInt32() << 1) - one, Vector128.Create((1U << 24) - 1))
+            | Vector128.LessThan((b.AsUInt32() << 1) - one, Vector128.Create((1U << 24) - 1));
+        Vector128<uint> ordinary = Vector128.LessThan(
+            ((bits << 1) >> 24) - Vector128.Create(LeastExponent32), Vector128.Create(0xFF - LeastExponent32));
+        Vector128<uint> zero = Vector128.Equals((bits | a.AsUInt32()) << 1, Vector128<uint>.Zero);
+        result = bits.AsByte();
+        return Vector128.AndNot(ordinary | zero, denormal) == Vector128<uint>.AllBitsSet;
+    }
+
+    /// <summary>Whether an operation can have raised nothing but, perhaps, inexact.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsOrdinary<T>(double a, double b, double result)
+        where T : struct, IArithmetic => !IsDenormal(BitConverter.DoubleToUInt64Bits(a)) && !IsDenormal(BitConverter.DoubleToUInt64Bits(b))
+            && (IsOrdinary(result) || (result == 0 && T.IsExactZero(a, b)));
+
+    /// <summary>Whether an operation can have raised nothing but, perhaps, inexact.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsOrdinary<T>(float a, float b, float result)
+        where T : struct, IArithmetic => !IsDenormal(BitConverter.SingleToUInt32Bits(a)) && !IsDenormal(BitConverter.SingleToUInt32Bits(b))
+            && (IsOrdinary(result) || (result == 0 && T.IsExactZero(a, b)));
+
+    /// <summary>Far from underflow, and a finite number.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsOrdinary(double value) => ((uint)(BitConverter.DoubleToUInt64Bits(value) >> 52) & 0x7FF) - LeastExponent64 < 0x7FF - LeastExponent64;
+
+    /// <summary>Far from underflow, and a finite number.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsOrdinary(float value) => ((BitConverter.SingleToUInt32Bits(value) >> 23) & 0xFF) - LeastExponent32 < 0xFF - LeastExponent32;
 
     /// <summary>A denormal binary64.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
