@@ -9,7 +9,7 @@ public sealed unsafe partial class DifferentialTests
     private const int DefaultTranslated = 250_000;
 
     // A translation takes as long as some hundred executions of it with their comparisons.
-    private const int InputsOfSequence = 125;
+    private const int InputsOfSequence = 200;
 
     /// <summary>Sequences of translated instructions, others among them, each with many inputs. <c>ENCLAVE_DIFFERENTIAL_TRANSLATED</c> sets how many cases.</summary>
     [HostOnlyFact]

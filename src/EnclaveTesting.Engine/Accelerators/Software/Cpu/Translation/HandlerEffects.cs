@@ -55,11 +55,23 @@ internal readonly record struct HandlerEffects(
     {
         if (instruction.HasRepePrefix || instruction.HasRepnePrefix || instruction.FlowControl != FlowControl.Next || instruction.IsSaveRestoreInstruction)
             return false;
-        return InstructionSet.Table.GroupOf(instruction.Code) != OpGroup.Integer || instruction.Mnemonic is Mnemonic.Mul or Mnemonic.Imul or Mnemonic.Div
+        return IsVector(instruction.Code) || InstructionSet.Table.GroupOf(instruction.Code) != OpGroup.Integer || instruction.Mnemonic is Mnemonic.Mul or Mnemonic.Imul or Mnemonic.Div
             or Mnemonic.Idiv or Mnemonic.Shl or Mnemonic.Shr or Mnemonic.Sar or Mnemonic.Rol or Mnemonic.Ror or Mnemonic.Rcl or Mnemonic.Rcr or Mnemonic.Shld
             or Mnemonic.Shrd or Mnemonic.Bt or Mnemonic.Bts or Mnemonic.Btr or Mnemonic.Btc or Mnemonic.Bsf or Mnemonic.Bsr or Mnemonic.Tzcnt
             or Mnemonic.Lzcnt or Mnemonic.Popcnt or Mnemonic.Cmpxchg or Mnemonic.Xadd or Mnemonic.Xchg or Mnemonic.Add or Mnemonic.Sub or Mnemonic.And
             or Mnemonic.Or or Mnemonic.Xor or Mnemonic.Inc or Mnemonic.Dec or Mnemonic.Movbe or Mnemonic.Mulx or Mnemonic.Andn or Mnemonic.Bextr
             or Mnemonic.Blsi or Mnemonic.Blsr or Mnemonic.Blsmsk or Mnemonic.Bzhi or Mnemonic.Rorx or Mnemonic.Sarx or Mnemonic.Shlx or Mnemonic.Shrx;
+    }
+
+    private static bool IsVector(Code code)
+    {
+        foreach (CpuidFeature feature in code.CpuidFeatures())
+        {
+            if (feature is CpuidFeature.SSE or CpuidFeature.SSE2 or CpuidFeature.SSE3 or CpuidFeature.SSSE3 or CpuidFeature.SSE4_1 or CpuidFeature.SSE4_2
+                or CpuidFeature.AVX or CpuidFeature.AVX2 or CpuidFeature.FMA or CpuidFeature.F16C)
+                return true;
+        }
+
+        return false;
     }
 }
