@@ -9,15 +9,16 @@ public sealed unsafe partial class DifferentialTests
     private const int DefaultTranslated = 250_000;
 
     // A translation takes as long as some hundred executions of it with their comparisons.
-    private const int InputsOfSequence = 200;
+    private const int FewInputs = 200, ManyInputs = 1000, WantedSequences = 10_000;
 
     /// <summary>Sequences of translated instructions, others among them, each with many inputs. <c>ENCLAVE_DIFFERENTIAL_TRANSLATED</c> sets how many cases.</summary>
     [HostOnlyFact]
     public void Translated_sequences_compute_what_the_host_computes()
     {
         long cases = Setting("ENCLAVE_DIFFERENTIAL_TRANSLATED", DefaultTranslated);
+        var inputs = (int)Math.Clamp(cases / WantedSequences, FewInputs, ManyInputs);
         ulong seed = Seed();
-        output.WriteLine($"seed {seed}, {cases} cases");
+        output.WriteLine($"seed {seed}, {cases} cases, {inputs} for a sequence");
         var random = new TestRandom(seed);
         ILookup<bool, Code> codes = InstructionCatalog.Codes().ToLookup(IsTranslated);
         var builder = new SequenceBuilder(random, codes[true].Where(IsChosen), codes[false]);
@@ -44,7 +45,7 @@ public sealed unsafe partial class DifferentialTests
                 tried[instruction.Code] = tried.GetValueOrDefault(instruction.Code) + 1;
             native.SetCode(address, test.Code);
             software.SetCode(address, test.Code);
-            for (int i = 0; i < InputsOfSequence; i++, done++)
+            for (int i = 0; i < inputs; i++, done++)
             {
                 if (i > 0)
                     builder.Refresh(NativeProcessor.Input, NativeProcessor.Data);
@@ -53,7 +54,7 @@ public sealed unsafe partial class DifferentialTests
                     continue;
                 if (failures.Count < Reported)
                     failures.Add($"{test}\n    {difference}\n    {Describe(NativeProcessor.Input)}\n{Shorten(native, builder, test, address, data)}");
-                done += InputsOfSequence - i;
+                done += inputs - i;
                 break;
             }
         }
