@@ -1,4 +1,5 @@
 using EnclaveTesting.Engine.Accelerators.Software.Chipset;
+using EnclaveTesting.Engine.Accelerators.Software.Cpu;
 using EnclaveTesting.Engine.Boot;
 using EnclaveTesting.Engine.Devices;
 using EnclaveTesting.Engine.Machine;
@@ -50,6 +51,12 @@ internal interface IVirtualMachine : IMachineWaker, IDisposable
     /// <summary>Saves CPUs, controllers, timers and clocks (inside <see cref="Pause"/>) or restores them (before <see cref="Resume"/>).</summary>
     /// <exception cref="StateFormatException">What was saved cannot be.</exception>
     void Exchange(StateArchive archive);
+
+    /// <summary>What has been decoded of the guest's code so far, for machines that go on from here (inside <see cref="Pause"/>); the caller's to dispose. Null where nothing is decoded.</summary>
+    SharedCode? ShareCode() => null;
+
+    /// <summary>Gives a machine what <see cref="ShareCode"/> gave, before <see cref="Resume"/>; takes it over.</summary>
+    void InheritCode(SharedCode code) => code.Dispose();
 
     /// <summary>Starts the threads of a restored machine, instead of <see cref="Start"/>.</summary>
     /// <param name="fresh">

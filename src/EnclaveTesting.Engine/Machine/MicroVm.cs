@@ -96,6 +96,8 @@ internal sealed class MicroVm : IAsyncDisposable
                 StateArchive archive = snapshot.OpenState();
                 Exchange(archive);
                 archive.RequireEnd();
+                if (snapshot.Code?.TryShare() is { } code)
+                    _machine.InheritCode(code);
             }
             catch
             {
@@ -284,7 +286,7 @@ internal sealed class MicroVm : IAsyncDisposable
                 return;
             StateArchive archive = StateArchive.ToWrite();
             Exchange(archive);
-            snapshot = new MachineSnapshot(MachineDescription.Of(_name, this, _options), "<memory>", 0, archive.Written, _memory.Capture(sharedMemory));
+            snapshot = new MachineSnapshot(MachineDescription.Of(_name, this, _options), "<memory>", 0, archive.Written, _memory.Capture(sharedMemory)) { Code = _machine.ShareCode() };
             captured(snapshot);
         }));
         return snapshot;

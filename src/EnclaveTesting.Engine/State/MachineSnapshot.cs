@@ -1,3 +1,4 @@
+using EnclaveTesting.Engine.Accelerators.Software.Cpu;
 using EnclaveTesting.Engine.Memory;
 
 namespace EnclaveTesting.Engine.State;
@@ -8,6 +9,8 @@ namespace EnclaveTesting.Engine.State;
 /// </summary>
 internal sealed class MachineSnapshot(MachineDescription description, string source, long stateOffset, ReadOnlyMemory<byte> state, MemoryImage memory) : IDisposable
 {
+    private int _disposed;
+
     /// <summary>What the machine was built of.</summary>
     public MachineDescription Description => description;
 
@@ -26,6 +29,15 @@ internal sealed class MachineSnapshot(MachineDescription description, string sou
     /// <summary>Opens <see cref="State"/>.</summary>
     public StateArchive OpenState() => StateArchive.ToRead(source, stateOffset, state);
 
+    /// <summary>The guest's code as it had been decoded, which spares clones the same; null where nobody has it. Taken over.</summary>
+    public SharedCode? Code { get; init; }
+
     /// <inheritdoc/>
-    public void Dispose() => memory.Dispose();
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
+        memory.Dispose();
+        Code?.Dispose();
+    }
 }

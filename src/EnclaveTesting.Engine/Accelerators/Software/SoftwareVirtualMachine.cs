@@ -148,6 +148,12 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
     }
 
     /// <inheritdoc/>
+    public SharedCode ShareCode() => _cpus[0].Cpu.Code.Share();
+
+    /// <inheritdoc/>
+    public void InheritCode(SharedCode code) => _cpus[0].Cpu.Code.Inherit(code);
+
+    /// <inheritdoc/>
     public void Resume(bool fresh)
     {
         if (fresh && _seed is null)

@@ -96,7 +96,7 @@ internal sealed unsafe class BlockDecoder
             new ReadOnlySpan<Op>(ops, count).CopyTo(new Span<Op>(Block.FirstOp(block), count));
             new Span<Link>(Block.Links(block), 2).Clear();
             CopyCode(block, code, Math.Min(bytes, available), bytes);
-            _cache.Insert(block, physical & ~pageOffset);
+            _cache.InsertNew(block, physical & ~pageOffset);
             return block;
         }
     }

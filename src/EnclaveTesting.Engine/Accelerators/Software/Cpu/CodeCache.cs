@@ -17,6 +17,9 @@ internal sealed unsafe class CodeCache : IDisposable
     private const int ChunkBytes = 1 << 21, MaximumChunks = 20;
     private const int PageShift = 12, GranuleShift = 6;
 
+    // A machine that has decoded little since its code was last shared shares the same again: this many blocks, or the part of what is shared.
+    private const int FewBlocks = 256, FewPart = 8;
+
     private readonly GuestMemory _memory;
     private readonly List<SoftwareCpu> _cpus = [];
     private readonly List<nint> _chunks = [];
@@ -28,6 +31,8 @@ internal sealed unsafe class CodeCache : IDisposable
     private int _used;
     private ulong _generation;
     private int _owners;
+    private SharedCode? _shared;
+    private long _decodedWhenShared;
 
     public CodeCache(GuestMemory memory, TranslationMode translation)
     {
@@ -47,6 +52,9 @@ internal sealed unsafe class CodeCache : IDisposable
 
     /// <summary>Blocks decoded since the start.</summary>
     public long Decoded { get; private set; }
+
+    /// <summary>Blocks taken from what another machine had decoded.</summary>
+    public long Adopted { get; private set; }
 
     /// <summary>Pages whose code was thrown away because somebody wrote there.</summary>
     public long Invalidations { get; private set; }
@@ -102,6 +110,39 @@ internal sealed unsafe class CodeCache : IDisposable
         return block;
     }
 
+    /// <summary>Begins with code that another machine with the same processor has decoded; takes it over.</summary>
+    public void Inherit(SharedCode code) => _shared = code;
+
+    /// <summary>The code decoded so far, for machines that go on from here; the caller's to dispose. While no CPU runs.</summary>
+    public SharedCode Share()
+    {
+        if (_shared is null || Decoded - _decodedWhenShared > FewBlocks + (_shared.Count / FewPart))
+        {
+            _shared?.Dispose();
+            _shared = new SharedCode(ListBlocks());
+            _decodedWhenShared = Decoded;
+        }
+
+        return _shared.TryShare()!;
+    }
+
+    /// <summary>Takes the block of a place from inherited code, if memory holds there now what it was decoded from; null if not. As <see cref="Allocate"/>.</summary>
+    [MethodImpl(Jit.Hot)]
+    public Block* TryAdopt(ulong ram, uint mode, ulong physicalPage)
+    {
+        if (_shared is not { } shared)
+            return null;
+        Block* original = shared.Find(ram, mode);
+        if (original == null || !IsUnchanged(original))
+            return null;
+        Block* block = Allocate(original->Ops, original->Bytes);
+        NativeMemory.Copy(original, block, (nuint)Block.Size(original->Ops, original->Bytes));
+        new Span<Link>(Block.Links(block), 2).Clear();
+        Insert(block, physicalPage);
+        Adopted++;
+        return block;
+    }
+
     /// <summary>Room for a block; may throw all blocks away, so never while one executes.</summary>
     [MethodImpl(Jit.Hot)]
     public Block* Allocate(int ops, int bytes)
@@ -121,27 +162,12 @@ internal sealed unsafe class CodeCache : IDisposable
         return block;
     }
 
-    /// <summary>Takes in a block whose fields are filled.</summary>
+    /// <summary>Takes in a block that has just been decoded.</summary>
     [MethodImpl(Jit.Hot)]
-    public void Insert(Block* block, ulong physicalPage)
+    public void InsertNew(Block* block, ulong physicalPage)
     {
         Decoded++;
-        block->Heat = Regions.InitialHeat;
-        block->Region = 0;
-        ulong page = block->Ram >> PageShift;
-        if (_masks[page] == 0)
-        {
-            foreach (SoftwareCpu cpu in _cpus)
-                cpu.WatchPage(physicalPage);
-        }
-
-        int start = (int)(block->Ram & (MemoryLayout.PageSize - 1));
-        _masks[page] |= Mask(start, block->Bytes);
-        block->NextInPage = _pages[page];
-        _pages[page] = block;
-        ref Block* bucket = ref _buckets[Bucket(block->Ram, block->Mode)];
-        block->NextInBucket = bucket;
-        bucket = block;
+        Insert(block, physicalPage);
     }
 
     /// <summary>A CPU has written to RAM the slow way, within one page.</summary>
@@ -190,6 +216,8 @@ internal sealed unsafe class CodeCache : IDisposable
     public void Dispose()
     {
         Regions.Close();
+        _shared?.Dispose();
+        _shared = null;
         foreach (nint chunk in _chunks)
             NativeMemory.AlignedFree((void*)chunk);
         _chunks.Clear();
@@ -217,6 +245,43 @@ internal sealed unsafe class CodeCache : IDisposable
             return false;
         return onFirst == code.Length
             || code[onFirst..].SequenceEqual(new ReadOnlySpan<byte>(_memory.HostBase + block->SecondPage, code.Length - onFirst));
+    }
+
+    [MethodImpl(Jit.Hot)]
+    private void Insert(Block* block, ulong physicalPage)
+    {
+        block->Heat = Regions.InitialHeat;
+        block->Region = 0;
+        ulong page = block->Ram >> PageShift;
+        if (_masks[page] == 0)
+        {
+            foreach (SoftwareCpu cpu in _cpus)
+                cpu.WatchPage(physicalPage);
+        }
+
+        int start = (int)(block->Ram & (MemoryLayout.PageSize - 1));
+        _masks[page] |= Mask(start, block->Bytes);
+        block->NextInPage = _pages[page];
+        _pages[page] = block;
+        ref Block* bucket = ref _buckets[Bucket(block->Ram, block->Mode)];
+        block->NextInBucket = bucket;
+        bucket = block;
+    }
+
+    private List<nint> ListBlocks()
+    {
+        const uint stepped = (uint)CpuMode.Stepped;
+        var blocks = new List<nint>();
+        for (int i = 0; i < Buckets; i++)
+        {
+            for (Block* block = _buckets[i]; block != null; block = block->NextInBucket)
+            {
+                if (block->SecondPage == ulong.MaxValue && (block->Mode & stepped) == 0)
+                    blocks.Add((nint)block);
+            }
+        }
+
+        return blocks;
     }
 
     [MethodImpl(Jit.Hot)]

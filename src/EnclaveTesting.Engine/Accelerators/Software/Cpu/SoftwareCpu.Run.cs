@@ -386,7 +386,10 @@ internal sealed unsafe partial class SoftwareCpu
         Block* block = _code.Find(ram, (uint)_mode);
         if (block != null && (block->SecondPage == ulong.MaxValue || CheckSecondPage(block, linear)))
             return block;
-        return _pendingVector >= 0 ? null : _decoder.Decode(this, rip, linear, physical, ram);
+        if (_pendingVector >= 0)
+            return null;
+        block = _code.TryAdopt(ram, (uint)_mode, physical & PageMask);
+        return block != null ? block : _decoder.Decode(this, rip, linear, physical, ram);
     }
 
     private bool CheckSecondPage(Block* block, ulong linear) =>
