@@ -46,7 +46,7 @@ internal sealed record Diagnosis(bool CanRun, string Verdict, IReadOnlyList<Diag
         if (host.KvmProbe is { Works: true } works)
             return new Finding(Level.Good, "KVM", works.Finding);
         if (host.KvmProbe is { } fails)
-            return new Finding(Level.Warning, "KVM", $"/dev/kvm can be opened, but {fails.Finding}", "A KVM that only emulates the guest's kernel cannot run Linux. Use a host with real virtualization (bare metal, or nested VT-x or AMD-V).");
+            return new Finding(Level.Warning, "KVM", $"/dev/kvm can be opened, but {fails.Finding}", "A KVM that only emulates the guest's kernel takes minutes to start Linux. Use a host with real virtualization (bare metal, or nested VT-x or AMD-V).");
         if (host.Device is not { } device)
             return new Finding(Level.Warning, "KVM", "there is no /dev/kvm", HowToGetKvm(host));
         return IsPermission(host.OpenProblem!)

@@ -97,11 +97,13 @@ internal sealed unsafe class GuestMemory : IDisposable
     /// Keeps what the RAM holds now, while nobody writes there. Where the host can share pages the RAM itself goes on with the image's,
     /// so that the next image is only what was written since.
     /// </summary>
-    /// <param name="shared">False as on hosts that cannot share.</param>
+    /// <param name="shared">False does without what only Linux has: pages that are shared, and tables that tell which ones were written.</param>
     public MemoryImage Capture(bool shared = true)
     {
         bool[] pages = new bool[(int)(Size / PageBytes)];
-        bool known = HostPages.TryFindOwn(_base, pages);
+        bool known = shared && HostPages.TryFindOwn(_base, pages);
+        if (!known)
+            pages.AsSpan().Fill(true);
         if (_template is { IsShared: true } template && known)
         {
             int changed = pages.AsSpan().Count(true);

@@ -15,7 +15,7 @@ internal sealed unsafe partial class HostMapping : SafeHandle
     private const int MapPrivate = 2, MapFixed = 0x10;
     private const uint CloseOnExec = 1;
     private const int MapAnonymousLinux = 0x20, MapNoReserveLinux = 0x4000, MapAnonymousBsd = 0x1000;
-    private const int AdviseDontNeed = 4, AdviseHugePage = 14;
+    private const int AdviseHugePage = 14;
     private const uint MemCommitReserve = 0x3000, MemRelease = 0x8000, PageReadWrite = 4;
 
     private readonly nuint _length;
@@ -61,13 +61,6 @@ internal sealed unsafe partial class HostMapping : SafeHandle
         if (OperatingSystem.IsLinux())
             _ = MAdvise(address, (nuint)length, AdviseHugePage);
         return mapping;
-    }
-
-    /// <summary>Gives the pages back to the host; they read as zero afterwards.</summary>
-    public void Discard()
-    {
-        if (!OperatingSystem.IsLinux() || MAdvise(handle, _length, AdviseDontNeed) != 0)
-            NativeMemory.Clear((void*)handle, _length);
     }
 
     /// <summary>Opens a file in memory; null where the host has none.</summary>

@@ -73,7 +73,8 @@ internal static class SnapshotFile
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static MachineSnapshot Load(string path)
     {
-        using SafeFileHandle file = File.OpenHandle(path, options: FileOptions.SequentialScan);
+        // On Windows the file could not be replaced by a newer one otherwise.
+        using SafeFileHandle file = File.OpenHandle(path, share: FileShare.Read | FileShare.Delete, options: FileOptions.SequentialScan);
         var reader = new Reader(path, file);
         (Header header, MachineDescription description) = ReadDescription(path, reader);
         long stateOffset = reader.Offset;
