@@ -150,6 +150,7 @@ public sealed partial class Enclave
         long memory = EnclaveCapacity.MemoryOfClone(original.Machine.Description.MemoryBytes);
         _lease = await _options.Capacity.AcquireAsync(0, memory, cancellationToken).ConfigureAwait(false);
         MicroVm machine = await Task.Run(() => MicroVm.Restore(original.Machine, MachineOptions()), cancellationToken).ConfigureAwait(false);
+        _machine = machine;
         Parent.Begin(machine);
         Parent.Recall(original.Parent!);
         Recall(original.Record);

@@ -24,6 +24,8 @@ public sealed partial class Enclave : IAsyncDisposable
     private readonly TaskCompletionSource<VmExit> _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile MicroVm? _machine;
     private MicroVm? _starting;
+    private readonly CancellationTokenSource _disposing = new();
+    private TaskCompletionSource? _created;
     private EnclaveCapacity.Lease? _lease;
     private EnclaveState _state;
     private long _startedAt;
@@ -130,6 +132,7 @@ public sealed partial class Enclave : IAsyncDisposable
     /// <summary>Boots the enclave and waits until it is ready.</summary>
     /// <exception cref="EnclaveBootException">It did not become ready: the message has the phase, what was awaited and seen, and the console's tail.</exception>
     /// <exception cref="InvalidOperationException">It was started before.</exception>
+    /// <exception cref="ObjectDisposedException">It is disposed, or was while it started.</exception>
     public async Task StartAsync(CancellationToken cancellationToken = default)
     {
         lock (_lock)
@@ -138,13 +141,20 @@ public sealed partial class Enclave : IAsyncDisposable
             if (_state != EnclaveState.Created)
                 throw new InvalidOperationException($"{Name} was started before; build another one.");
             _state = EnclaveState.Starting;
+            _created = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
 
         _startedAt = Stopwatch.GetTimestamp();
         TestEnclaves.Add(this);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _disposing.Token);
         try
         {
-            await BootAsync(cancellationToken).ConfigureAwait(false);
+            await BootAsync(either.Token).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (_disposing.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            await DisposeAsync().ConfigureAwait(false);
+            throw new ObjectDisposedException($"{Name} was disposed while it started.", exception);
         }
         catch
         {
@@ -198,8 +208,9 @@ public sealed partial class Enclave : IAsyncDisposable
     /// <exception cref="InvalidOperationException">It was built without <see cref="EnclaveBuilder.WithRecording"/>, or not started.</exception>
     public void SaveRecording(string path)
     {
+        RecordingFile recording = Recording ?? throw new InvalidOperationException($"{Name} is not recorded: call {nameof(EnclaveBuilder.WithRecording)}.");
         using FileStream file = File.Create(path);
-        (Recording ?? throw new InvalidOperationException($"{Name} is not recorded: call {nameof(EnclaveBuilder.WithRecording)}.")).CopyTo(file);
+        recording.CopyTo(file);
     }
 
     /// <summary>Stops the enclave and gives back all that it used.</summary>
@@ -234,13 +245,23 @@ public sealed partial class Enclave : IAsyncDisposable
         SnapshotStore.Turn? turn = null;
         try
         {
-            MicroVm machine = await CreateAsync(progress, found => turn = found, cancellationToken).ConfigureAwait(false);
+            MicroVm machine;
+            try
+            {
+                machine = await CreateAsync(progress, found => turn = found, cancellationToken).ConfigureAwait(false);
+            }
+            finally
+            {
+                _created!.SetResult();
+            }
+
             _ = WatchExitAsync(machine);
+            ObjectDisposedException.ThrowIf(_disposing.IsCancellationRequested, this);
             Console.Log.Waits = new HostWaits(machine.Host);
             Parent.Start(machine);
             foreach (Func<Enclave, CancellationToken, Task> hook in _options.BeforeStart)
                 await hook(this, cancellationToken).ConfigureAwait(false);
-            Timings = Timings with { Created = Stopwatch.GetElapsedTime(_startedAt) };
+            Note(timings => timings with { Created = Stopwatch.GetElapsedTime(_startedAt) });
             BeginStart(machine);
             machine.Start();
             if (!_isClone)
@@ -253,7 +274,7 @@ public sealed partial class Enclave : IAsyncDisposable
         }
 
         _ready = true;
-        Timings = Timings with { Ready = Stopwatch.GetElapsedTime(_startedAt) };
+        Note(timings => timings with { Ready = Stopwatch.GetElapsedTime(_startedAt) });
         lock (_lock)
         {
             if (_state == EnclaveState.Starting)
@@ -395,10 +416,16 @@ public sealed partial class Enclave : IAsyncDisposable
         }
     }
 
+    private void Note(Func<EnclaveTimings, EnclaveTimings> change)
+    {
+        lock (_lock)
+            Timings = change(Timings);
+    }
+
     private async Task WatchExitAsync(MicroVm machine)
     {
         VmExit exit = await machine.Exited.ConfigureAwait(false);
-        Timings = Timings with { Exited = Stopwatch.GetElapsedTime(_startedAt) };
+        Note(timings => timings with { Exited = Stopwatch.GetElapsedTime(_startedAt) });
         lock (_lock)
         {
             if (_state != EnclaveState.Disposed)
@@ -418,8 +445,13 @@ public sealed partial class Enclave : IAsyncDisposable
 
     private async Task ReleaseAsync()
     {
+        Task cancelled = _disposing.CancelAsync();
         // Not under the caller's lock.
         await Task.Yield();
+        await cancelled.ConfigureAwait(false);
+        // A start that goes on may still take a machine and its share of the host.
+        if (_created is { } created)
+            await created.Task.ConfigureAwait(false);
         if (_machine is { } machine)
         {
             await machine.DisposeAsync().ConfigureAwait(false);

@@ -18,6 +18,9 @@ public sealed class EnclaveBuilder
 {
     private const long MaximumMemoryMiB = 1L << 22;
 
+    // What the framework's timers and semaphores take: 2^31 milliseconds.
+    private static readonly TimeSpan LongestTimeout = TimeSpan.FromDays(24);
+
     /// <summary>Starts with the defaults of a Nitro enclave and no image.</summary>
     public EnclaveBuilder()
         : this(new EnclaveOptions())
@@ -262,10 +265,10 @@ public sealed class EnclaveBuilder
             problems.Add($"There is no accelerator {Options.Accelerator}.");
         if (!Enum.IsDefined(Options.CpuTemplate))
             problems.Add($"There is no CPU template {Options.CpuTemplate}.");
-        if (Options.StartupTimeout <= TimeSpan.Zero)
-            problems.Add($"A startup timeout of {Options.StartupTimeout} is no time.");
-        if (Options.OperationTimeout <= TimeSpan.Zero)
-            problems.Add($"An operation timeout of {Options.OperationTimeout} is no time.");
+        if (!IsTime(Options.StartupTimeout))
+            problems.Add($"A startup timeout of {Options.StartupTimeout} is no time: more than zero, at most {LongestTimeout.Days} days.");
+        if (!IsTime(Options.OperationTimeout))
+            problems.Add($"An operation timeout of {Options.OperationTimeout} is no time: more than zero, at most {LongestTimeout.Days} days.");
         if (Options.SnapshotAfter?.SucceedsAtExit == true)
             problems.Add("An enclave that has ended cannot be saved.");
         ParentBuilder parent = BuildParent(problems);
@@ -299,6 +302,8 @@ public sealed class EnclaveBuilder
         problems.AddRange(parent.FindProblems());
         return parent;
     }
+
+    private static bool IsTime(TimeSpan time) => time > TimeSpan.Zero && time <= LongestTimeout;
 
     private static EnclaveBuilder With(EnclaveOptions options) => new(options);
 }

@@ -55,10 +55,14 @@ internal sealed class SnapshotStore(Func<SnapshotCache?> findCache)
     {
         lock (_lock)
         {
-            foreach (Slot slot in _slots.Values.Where(slot => slot.Saved is not null && slot.Turn.CurrentCount > 0).OrderByDescending(slot => slot.LastUse).Skip(MostInMemory))
+            foreach (Slot slot in _slots.Values.Where(slot => slot.Saved is not null).OrderByDescending(slot => slot.LastUse).Skip(MostInMemory))
             {
+                // Not under somebody who has just found it.
+                if (!slot.Turn.Wait(0))
+                    continue;
                 slot.Saved?.Dispose();
                 slot.Saved = null;
+                slot.Turn.Release();
             }
         }
     }
@@ -139,9 +143,11 @@ internal sealed class SnapshotStore(Func<SnapshotCache?> findCache)
 
         private bool TryLoad(bool captures)
         {
+            MachineSnapshot? machine = null;
             try
             {
-                if (cache!.Load(key) is not { } machine)
+                machine = cache!.Load(key);
+                if (machine is null)
                     return false;
                 slot!.Saved = Found = new EnclaveSnapshot(machine, EnclaveRecord.Read(machine, captures));
                 owner.ForgetOldest();
@@ -149,6 +155,8 @@ internal sealed class SnapshotStore(Func<SnapshotCache?> findCache)
             }
             catch (StateFormatException exception)
             {
+                machine?.Dispose();
+                cache!.Remove(key);
                 SnapshotLog.Damaged(log, exception.Message);
                 return false;
             }

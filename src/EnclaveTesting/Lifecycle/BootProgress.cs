@@ -36,9 +36,9 @@ internal sealed class BootProgress : IDisposable
             _tell($"EnclaveTesting: {_enclave.Name}: {_doing} for {Text.Duration(TimeSpan.FromSeconds(Math.Round(_time.GetElapsedTime(_started).TotalSeconds)))}"
                 + (last.Length == 0 ? "" : $"; last console line: {last}"));
         }
-        catch (Exception exception) when (exception is IOException or ObjectDisposedException)
+        catch (Exception exception) when (exception is IOException or ObjectDisposedException or UnauthorizedAccessException)
         {
-            // Standard error may be a file on a full disk; on a timer's thread that would end the process.
+            // Standard error may be closed, or a file on a full disk; on a timer's thread that would end the process.
         }
     }
 }

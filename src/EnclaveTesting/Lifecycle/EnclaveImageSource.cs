@@ -36,7 +36,7 @@ internal sealed record EnclaveImageSource(string Description, Func<string?> Find
             await turn.WaitAsync(token).ConfigureAwait(false);
             try
             {
-                bytes ??= (await make(token).ConfigureAwait(false)).Build();
+                bytes ??= (await make(token).WaitAsync(token).ConfigureAwait(false)).Build();
             }
             finally
             {

@@ -103,6 +103,33 @@ public sealed class SavedBootTests : IDisposable
     }
 
     [Fact]
+    public async Task A_file_whose_record_of_the_boot_is_none_is_a_warning_and_a_boot_once()
+    {
+        EnclaveBuilder builder = Hello(parent => parent.Port(9001).Expect("ready\n")).WithSnapshot(After.Heartbeat);
+        await using (await StartAsync(builder, Store()))
+        {
+        }
+
+        var cache = new SnapshotCache(_directory.FullName);
+        string key = Path.GetFileNameWithoutExtension(cache.List().Single().Name);
+        using (MachineSnapshot saved = cache.Load(key)!)
+        {
+            saved.Attachment = new byte[] { 1, 2, 3 };
+            cache.Save(key, saved);
+        }
+
+        bool[] restored = new bool[2];
+        for (int i = 0; i < restored.Length; i++)
+        {
+            await using Enclave enclave = await StartAsync(builder, Store());
+            restored[i] = enclave.WasRestored;
+        }
+
+        restored.Should().Equal(false, true);
+        _warnings.Texts.Should().ContainSingle().Which.Should().Contain("was deleted");
+    }
+
+    [Fact]
     public async Task A_damaged_file_is_a_warning_and_a_boot()
     {
         EnclaveBuilder builder = Hello(parent => parent.Port(9001).Expect("ready\n")).WithSnapshot(After.Heartbeat);

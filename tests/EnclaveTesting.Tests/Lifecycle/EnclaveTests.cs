@@ -47,6 +47,43 @@ public class EnclaveTests
     }
 
     [Fact]
+    public async Task Gives_everything_back_when_it_is_disposed_while_it_is_made()
+    {
+        using var machineLogs = new GateKeeper("MicroVm");
+        Enclave enclave = Guest.Of("hello").WithLogger(machineLogs).Build();
+        Task start = enclave.StartAsync();
+        await machineLogs.Reached;
+
+        Task disposal = enclave.DisposeAsync().AsTask();
+        machineLogs.Open();
+
+        await disposal;
+        await start.Invoking(task => task).Should().ThrowAsync<ObjectDisposedException>().WithMessage("*hello*disposed while it started*");
+        enclave.State.Should().Be(EnclaveState.Disposed);
+        enclave.Machine.Invoking(machine => machine.Start()).Should().Throw<ObjectDisposedException>("the machine was made all the same, and nobody else has it");
+        (await enclave.Exited).Reason.Should().Be(VmExitReason.Stopped);
+    }
+
+    [Fact]
+    public async Task Can_be_disposed_while_its_image_is_made()
+    {
+        var asked = new TaskCompletionSource();
+        Enclave enclave = Guest.Of("hello").WithImage(async _ =>
+        {
+            asked.SetResult();
+            await Task.Delay(Timeout.Infinite, CancellationToken.None);
+            return Guest.Image("hello");
+        }).Build();
+        Task start = enclave.StartAsync();
+        await asked.Task;
+
+        await enclave.DisposeAsync();
+
+        await start.Invoking(task => task).Should().ThrowAsync<ObjectDisposedException>();
+        (await enclave.Exited).Reason.Should().Be(VmExitReason.Stopped);
+    }
+
+    [Fact]
     public async Task Runs_hooks_before_the_first_instruction_and_when_ready()
     {
         var seen = new List<string>();
