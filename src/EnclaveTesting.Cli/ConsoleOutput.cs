@@ -156,10 +156,11 @@ internal sealed class ConsoleOutput : ISerialSink, IDisposable
 
             _ended.TrySetResult(null);
         }
-        catch (IOException exception)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             Release();
-            _ended.TrySetResult(exception);
+            // The system refuses a descriptor that was closed as it refuses a file that is somebody else's.
+            _ended.TrySetResult(exception as IOException ?? new IOException("it is closed", exception));
         }
     }
 }

@@ -1,3 +1,4 @@
 using EnclaveTesting.Cli;
 
-return await EnclaveCommandLine.RunAsync(args, Console.Out, Console.Error, StandardOutput.Open).ConfigureAwait(false);
+await using var error = new StandardError(Console.Error);
+return await EnclaveCommandLine.RunAsync(args, Console.Out, error, StandardOutput.Open).ConfigureAwait(false);

@@ -55,7 +55,7 @@ internal sealed class RunCommand
         });
         self._replay.Validators.Add(result =>
         {
-            Option[] contradicting = [self._memory, self._cpus, self._cid, self._accelerator, self._commandLine, self._initrd, self._until, self._forwards, self._record];
+            Option[] contradicting = [self._memory, self._cpus, self._cid, self._accelerator, self._cpuTemplate, self._acpi, self._decompress, self._commandLine, self._initrd, self._until, self._forwards, self._record];
             foreach (var option in contradicting)
             {
                 if (result.GetResult(option) is { Implicit: false })

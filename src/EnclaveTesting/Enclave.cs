@@ -349,7 +349,14 @@ public sealed partial class Enclave : IAsyncDisposable
             Journal = _journal,
             RecordTo = _options.IsRecorded ? (Recording = RecordingFile.Create()).Path : null,
         };
-        return await Task.Run(() => MicroVm.Create(image, options), cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await Task.Run(() => MicroVm.Create(image, options), cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            Recording?.Unlink();
+        }
     }
 
     private MicroVmOptions MachineOptions() => new()

@@ -96,6 +96,16 @@ public sealed class ConsoleOutputTests
         }).WaitAsync(Patience);
     }
 
+    [Fact]
+    public async Task A_stream_that_was_closed_is_a_failure_like_any_other()
+    {
+        using var stream = new BrokenStream { Problem = new UnauthorizedAccessException("Access to the path is denied.") };
+        using var console = new ConsoleOutput(stream, 0, "");
+        console.Write(1);
+
+        (await console.Ended.WaitAsync(Patience)).Should().BeOfType<IOException>().Which.Message.Should().Contain("closed");
+    }
+
     private static void Print(ConsoleOutput console, string text)
     {
         foreach (byte b in Encoding.UTF8.GetBytes(text))
@@ -120,6 +130,8 @@ public sealed class ConsoleOutputTests
 
     private sealed class BrokenStream : MemoryStream
     {
-        public override void Write(byte[] buffer, int offset, int count) => throw new IOException("Broken pipe");
+        public Exception Problem { get; init; } = new IOException("Broken pipe");
+
+        public override void Write(byte[] buffer, int offset, int count) => throw Problem;
     }
 }

@@ -144,6 +144,15 @@ public sealed class DescribeCommandTests : IDisposable
         run.Error.TrimEnd().Should().StartWith("enclave: ").And.Contain("missing.eif").And.NotContain("\n");
     }
 
+    [Fact]
+    public async Task A_directory_is_named_as_one()
+    {
+        var run = await CommandRun.OfAsync("describe", Path.GetTempPath());
+
+        run.ExitCode.Should().Be(ExitCode.Environment);
+        run.Error.Should().Contain("is a directory, not an enclave image");
+    }
+
     [Theory]
     [InlineData("describe")]
     [InlineData("describe", "a", "b")]

@@ -98,13 +98,13 @@ public sealed class RunCommandTests : IDisposable
 
         var missing = await CommandRun.OfAsync("run", image, "--replay", _directory["missing"]);
         var other = await CommandRun.OfAsync("run", image, "--replay", image);
-        var both = await CommandRun.OfAsync("run", image, "--replay", image, "--memory", "64");
+        var both = await CommandRun.OfAsync("run", image, "--replay", image, "--memory", "64", "--acpi", "--cpu-template", "v2");
 
         missing.ExitCode.Should().Be(ExitCode.Environment, missing.Error);
         other.ExitCode.Should().Be(ExitCode.Environment, other.Error);
         other.Error.Should().Contain("not a valid recording at offset 0");
         both.ExitCode.Should().Be(ExitCode.Usage, both.Error);
-        both.Error.Should().Contain("--memory");
+        both.Error.Should().Contain("--memory").And.Contain("--acpi").And.Contain("--cpu-template");
     }
 
     [Fact]

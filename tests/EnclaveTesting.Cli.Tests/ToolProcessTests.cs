@@ -12,6 +12,16 @@ public sealed class ToolProcessTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [UnixFact]
+    public async Task Standard_error_that_takes_nothing_is_no_reason_to_crash()
+    {
+        string image = Guest.Write(_directory, "hello");
+        using var shell = ToolProcess.Run("bash", "-c", $"dotnet '{ToolProcess.Path}' run '{image}' --accelerator {Guest.Accelerator} --until heartbeat 2>/dev/full");
+
+        (await shell.Output.ReadToEndAsync()).Should().Contain("hello: enclave guest starting");
+        (await shell.ExitAsync()).Should().Be(ExitCode.Ok);
+    }
+
+    [UnixFact]
     public async Task Ctrl_C_stops_the_enclave_and_leaves_a_report()
     {
         using var tool = ToolProcess.StartInterruptible("run", Guest.Write(_directory, "hello"), "--accelerator", Guest.Accelerator, "--json");

@@ -170,7 +170,9 @@ internal sealed class ImageLoader(EifImage image, GuestMemory memory, ReadOnlyMe
             next += (ulong)ramdisk.Length;
         }
 
-        memory.Write(new GuestAddress(initrd.Start + (ulong)extraStart), extraInitrd.Span);
+        // An initrd of no bytes may stand at the end of memory.
+        if (!extraInitrd.IsEmpty)
+            memory.Write(new GuestAddress(initrd.Start + (ulong)extraStart), extraInitrd.Span);
     }
 
     // The offset in the image of a byte of all ramdisks.

@@ -68,10 +68,16 @@ internal static class LinuxBoot
     {
         byte[] bytes = Encoding.UTF8.GetBytes(commandLine);
         if (bytes.Length > maximum)
-            throw new EnclaveImageException($"The command line has {bytes.Length} bytes; this kernel takes at most {maximum}: {commandLine}");
+            throw new EnclaveImageException($"The command line has {bytes.Length} bytes; this kernel takes at most {maximum}: {Shorten(commandLine)}");
         if (bytes.Contains((byte)0))
             throw new EnclaveImageException("The command line contains a zero byte.");
         return bytes;
+    }
+
+    private static string Shorten(string commandLine)
+    {
+        const int shown = 200;
+        return commandLine.Length <= shown ? commandLine : commandLine[..shown] + "...";
     }
 
     private static BootEntry PreparePvh(IKernel kernel, GuestMemory memory, ulong initrd, ulong initrdSize, ulong rootPointer)

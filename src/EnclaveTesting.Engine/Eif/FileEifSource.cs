@@ -26,6 +26,9 @@ internal sealed class FileEifSource : EifSource
     /// <param name="isImage">Whether the file is an image, or an input of the builder; says what a truncation is reported as.</param>
     public static EifSource Open(string path, bool isImage)
     {
+        // Opening one is said to be a matter of permission.
+        if (Directory.Exists(path))
+            throw new IOException($"{path} is a directory, not {(isImage ? "an enclave image" : "a file")}.");
         var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0, FileOptions.RandomAccess);
         try
         {

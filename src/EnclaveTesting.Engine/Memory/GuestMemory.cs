@@ -60,9 +60,7 @@ internal sealed unsafe class GuestMemory : IDisposable
             throw new GuestMemoryException($"A guest needs at least {MinimumSize} bytes of memory; {size} were asked for.");
         if (size % (long)MemoryLayout.PageSize != 0)
             throw new GuestMemoryException($"Guest memory is sized in pages of {MemoryLayout.PageSize} bytes; {size} bytes were asked for.");
-        long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        if (size > available)
-            throw new GuestMemoryException($"The guest's memory of {size} bytes is larger than what this host has available ({available} bytes).");
+        CheckAvailable(size);
         return new GuestMemory(size);
     }
 
@@ -71,12 +69,13 @@ internal sealed unsafe class GuestMemory : IDisposable
     /// <param name="template">The pages it begins with.</param>
     /// <param name="changed">The pages that differ from those.</param>
     /// <param name="bytes">What these hold.</param>
-    /// <exception cref="GuestMemoryException">The host refuses.</exception>
+    /// <exception cref="GuestMemoryException">The size is more than the host has, or the host refuses.</exception>
     public static GuestMemory FromTemplate(long size, MemoryTemplate template, ReadOnlySpan<int> changed, ReadOnlySpan<byte> bytes)
     {
         GuestMemory? memory = null;
         try
         {
+            CheckAvailable(size);
             memory = new GuestMemory(size);
             template.MapInto(memory._mapping);
         }
@@ -239,6 +238,13 @@ internal sealed unsafe class GuestMemory : IDisposable
     {
         _mapping.Dispose();
         Interlocked.Exchange(ref _template, null)?.Dispose();
+    }
+
+    private static void CheckAvailable(long size)
+    {
+        long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        if (size > available)
+            throw new GuestMemoryException($"The guest's memory of {size} bytes is larger than what this host has available ({available} bytes).");
     }
 
     private MemoryImage CaptureDifference(MemoryTemplate template, bool[] pages, int count)

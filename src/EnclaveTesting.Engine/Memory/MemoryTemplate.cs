@@ -94,9 +94,17 @@ internal sealed unsafe class MemoryTemplate : IDisposable
     }
 
     /// <summary>Another user, who disposes it too.</summary>
+    /// <exception cref="ObjectDisposedException">The last user has released it meanwhile.</exception>
     public MemoryTemplate Share()
     {
-        Interlocked.Increment(ref _users);
+        int users;
+        do
+        {
+            users = Volatile.Read(ref _users);
+            ObjectDisposedException.ThrowIf(users == 0, this);
+        }
+        while (Interlocked.CompareExchange(ref _users, users + 1, users) != users);
+
         return this;
     }
 

@@ -83,6 +83,18 @@ public class LinuxBootTests
     }
 
     [Fact]
+    public void An_initrd_of_no_bytes_is_none()
+    {
+        using GuestMemory memory = GuestMemory.Allocate(64 << 20);
+        byte[] file = new EifBuilder().WithKernel(TestKernels.BzImage(Code)).WithCommandLine(CommandLine).AddRamdisk(ReadOnlyMemory<byte>.Empty).Build();
+        using EifImage image = EifImage.Load(file);
+
+        LoadedImage loaded = LinuxBoot.Load(image, memory, new PlatformDescription(Cpus: 1, VirtioDevices: 2, Acpi: false), CommandLine, default);
+
+        Read<uint>(memory, loaded.Entry.Registers.Rsi + 0x21C).Should().Be(0);
+    }
+
+    [Fact]
     public void The_initrd_stays_below_the_kernels_limit()
     {
         using GuestMemory memory = GuestMemory.Allocate(64 << 20);

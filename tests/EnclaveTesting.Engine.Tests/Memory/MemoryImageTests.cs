@@ -81,6 +81,25 @@ public class MemoryImageTests
         first.StoredBytes.Should().BeLessThan(Size / 4);
     }
 
+    [Fact]
+    public void Pages_that_the_last_user_has_released_are_nobody_s_any_more()
+    {
+        MemoryTemplate template = MemoryTemplate.Create([new PageRun(0, 1, 0)], shared: false);
+        template.Share().Dispose();
+        template.Dispose();
+
+        template.Invoking(released => released.Share()).Should().Throw<ObjectDisposedException>();
+    }
+
+    [Fact]
+    public void Memory_that_the_host_does_not_have_is_refused_to_clones_too()
+    {
+        long size = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / Page * Page * 2;
+        using var image = new MemoryImage(size, MemoryTemplate.Create([]), [], []);
+
+        image.Invoking(saved => saved.Clone()).Should().Throw<GuestMemoryException>().WithMessage("*larger than what this host has*");
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("0")]

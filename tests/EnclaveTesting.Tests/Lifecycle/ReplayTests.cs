@@ -175,6 +175,8 @@ public sealed class ReplayTests(ITestOutputHelper output) : IDisposable
     {
         await using Enclave enclave = builder.WithParent(parent => parent.Port(7000).ExpectLine(_ => true).ReplyLine("hello from the parent")).WithRecording().Build();
         await enclave.StartAsync();
+        if (!OperatingSystem.IsWindows())
+            File.Exists(enclave.Recording!.Path).Should().BeFalse("a process that ends must leave no temporary file");
         VmExit exit = await run(enclave);
         enclave.SaveRecording(_path);
         return (exit, Text(enclave.Console.Log));

@@ -152,7 +152,7 @@ internal sealed class HostMeeting
     /// <summary>Saves when the next meeting is due, or restores it.</summary>
     public void Exchange(StateArchive archive)
     {
-        _next = (long)archive.Value((ulong)_next);
+        _next = archive.Within(_next, 0, long.MaxValue);
         _isWanted = archive.Flag(_isWanted);
         _progress = archive.Value(_progress);
     }

@@ -91,6 +91,8 @@ internal sealed class KernelUnpacker(BzImage kernel, GuestMemory memory)
         {
             if (segment.Offset < end)
                 throw new UnknownDataException("segments of the payload share bytes");
+            if (segment.FileSize > int.MaxValue)
+                throw new UnknownDataException($"a segment of the payload has {segment.FileSize} bytes");
             if (segment.Physical < kernel.Start || segment.Physical + segment.MemorySize > kernel.End)
                 throw new UnknownDataException($"a segment of the payload (0x{segment.Physical:x}, {segment.MemorySize} bytes) lies outside 0x{kernel.Start:x} to 0x{kernel.End:x}");
             end = segment.Offset + segment.FileSize;

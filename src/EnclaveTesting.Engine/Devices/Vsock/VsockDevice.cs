@@ -126,7 +126,7 @@ internal sealed class VsockDevice : IVirtioDevice
     /// </summary>
     public void Exchange(StateArchive archive)
     {
-        uint nextPort = archive.Value(Host.NextPort);
+        uint nextPort = archive.Within(Host.NextPort, VsockHost.FirstEphemeralPort, uint.MaxValue);
         IEnumerable<VsockHeader> resets = _connections.Values
             .Where(connection => connection.State.Phase != VsockPhase.Connecting || connection.State.Introduced)
             .Select(connection => ResetFor(connection.Key))

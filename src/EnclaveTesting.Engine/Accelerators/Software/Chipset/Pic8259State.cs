@@ -54,6 +54,7 @@ internal sealed record Pic8259State
         Levels = archive.Value(Levels);
         LevelTriggered = archive.Value(LevelTriggered);
         VectorBase = archive.Value(VectorBase);
+        archive.Require((VectorBase & 7) == 0, "a vector base that is a multiple of 8", $"{VectorBase}");
         NextInitialization = archive.Within(NextInitialization, (byte)0, (byte)4);
         Lowest = archive.Within(Lowest, (byte)0, (byte)7);
         WantsFourthWord = archive.Flag(WantsFourthWord);

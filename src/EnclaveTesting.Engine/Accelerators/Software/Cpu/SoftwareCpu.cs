@@ -15,6 +15,9 @@ internal sealed unsafe partial class SoftwareCpu : IDisposable
 {
     private const int ScratchBytes = 64;
 
+    // Sums over all CPUs, and budgets on top of them, are still numbers.
+    private const long MostRetired = long.MaxValue / 64;
+
     private readonly GuestMemory _memory;
     private readonly ICpuPlatform _platform;
     private readonly CodeCache _code;
@@ -148,7 +151,7 @@ internal sealed unsafe partial class SoftwareCpu : IDisposable
         if (!archive.IsReading)
             return;
         archive.Require(State->Cpl <= 3, "a privilege level of 0 to 3", $"{State->Cpl}");
-        archive.Require(State->Retired >= 0, "a number of instructions", $"{State->Retired}");
+        archive.Require(State->Retired is >= 0 and <= MostRetired, $"a number of instructions up to {MostRetired}", $"{State->Retired}");
         archive.Require((State->Xcr0 & ~CpuidTable.StateComponents(Template)) == 0 && (State->Xcr0 & 1) != 0, "an XCR0 that this CPU has", $"0x{State->Xcr0:x}");
         archive.Require(State->Mxcsr <= 0xFFFF, "an MXCSR without reserved bits", $"0x{State->Mxcsr:x}");
         StateReplaced();
