@@ -1,4 +1,4 @@
 using EnclaveTesting.Cli;
 
-await using var error = new StandardError(Console.Error);
+using var error = new StandardError(Console.Error);
 return await EnclaveCommandLine.RunAsync(args, Console.Out, error, StandardOutput.Open).ConfigureAwait(false);
