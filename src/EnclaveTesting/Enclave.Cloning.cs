@@ -150,10 +150,18 @@ public sealed partial class Enclave
         long memory = EnclaveCapacity.MemoryOfClone(original.Machine.Description.MemoryBytes);
         _lease = await _options.Capacity.AcquireAsync(0, memory, cancellationToken).ConfigureAwait(false);
         MicroVm machine = await Task.Run(() => MicroVm.Restore(original.Machine, MachineOptions()), cancellationToken).ConfigureAwait(false);
-        _machine = machine;
-        Parent.Begin(machine);
-        Parent.Recall(original.Parent!);
-        Recall(original.Record);
+        try
+        {
+            Parent.Begin(machine);
+            Parent.Recall(original.Parent!);
+            Recall(original.Record);
+        }
+        catch
+        {
+            await machine.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+
         _original = null;
         return machine;
     }

@@ -303,10 +303,9 @@ public sealed partial class Enclave : IAsyncDisposable
 
     private async Task<MicroVm> CreateAsync(BootProgress progress, Action<SnapshotStore.Turn> took, CancellationToken cancellationToken)
     {
-        MicroVm machine;
         try
         {
-            machine = _original is { } original
+            return _machine = _original is { } original
                 ? await CloneMachineAsync(original, cancellationToken).ConfigureAwait(false)
                 : await CreateMachineAsync(progress, took, cancellationToken).ConfigureAwait(false);
         }
@@ -314,16 +313,6 @@ public sealed partial class Enclave : IAsyncDisposable
         {
             throw new EnclaveBootException($"{Name} could not be started: {exception.Message}", BootPhase.NotStarted, timedOut: false, exit: null, "", exception);
         }
-
-        lock (_lock)
-        {
-            if (_disposal is null)
-                return _machine = machine;
-        }
-
-        // Disposed while it was made: nobody else knows of it.
-        await machine.DisposeAsync().ConfigureAwait(false);
-        throw new ObjectDisposedException(Name);
     }
 
     private async Task<MicroVm> CreateMachineAsync(BootProgress progress, Action<SnapshotStore.Turn> took, CancellationToken cancellationToken)

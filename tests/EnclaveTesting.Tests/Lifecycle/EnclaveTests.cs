@@ -50,7 +50,8 @@ public class EnclaveTests
     public async Task Gives_everything_back_when_it_is_disposed_while_it_is_made()
     {
         using var machineLogs = new GateKeeper("MicroVm");
-        Enclave enclave = Guest.Of("hello").WithLogger(machineLogs).Build();
+        var capacity = new EnclaveCapacity(cpus: 1, memory: 1L << 30);
+        Enclave enclave = Guest.Of("hello").WithLogger(machineLogs).WithCapacity(capacity).Build();
         Task start = enclave.StartAsync();
         await machineLogs.Reached;
 
@@ -62,6 +63,7 @@ public class EnclaveTests
         enclave.State.Should().Be(EnclaveState.Disposed);
         enclave.Machine.Invoking(machine => machine.Start()).Should().Throw<ObjectDisposedException>("the machine was made all the same, and nobody else has it");
         (await enclave.Exited).Reason.Should().Be(VmExitReason.Stopped);
+        capacity.AcquireAsync(1, 1, CancellationToken.None).IsCompleted.Should().BeTrue("its share of the host is free again");
     }
 
     [Fact]
