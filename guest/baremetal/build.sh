@@ -4,19 +4,9 @@
 #   build.sh --check   build elsewhere and compare with bin/SHA256SUMS
 set -eu
 cd "$(dirname "$0")"
-LC_ALL=C
-export LC_ALL
-
-check=no
-case "${1:-}" in
-    "") ;;
-    --check) check=yes ;;
-    *) echo "usage: build.sh [--check]" >&2; exit 2 ;;
-esac
+. ../build-options.sh
 
 CC=${CC:-gcc}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 out=bin
 [ "$check" = no ] || out="$work/bin"
 mkdir -p "$out" "$work/lib"

@@ -4,11 +4,10 @@
 #   build.sh --check   build elsewhere and compare
 set -eu
 cd "$(dirname "$0")"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+. ../build-options.sh
 gcc -std=gnu17 -Os -march=x86-64 -static -fno-pie -no-pie -fno-ident -ffunction-sections -fdata-sections "-ffile-prefix-map=$PWD=." \
     -Wall -Wextra -Werror -Wl,--gc-sections -Wl,--build-id=none -s -o "$work/grpc-echo" server.c -lnghttp2
-if [ "${1:-}" = --check ]; then
+if [ "$check" = yes ]; then
     (cd "$work" && sha256sum -- grpc-echo) | diff - bin/SHA256SUMS && echo "bin is what the source gives"
 else
     mkdir -p bin

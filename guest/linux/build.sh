@@ -5,18 +5,8 @@
 #   build.sh --check   build elsewhere and compare with bin/SHA256SUMS
 set -eu
 cd "$(dirname "$0")/.."
-LC_ALL=C
-export LC_ALL
+. ./build-options.sh
 
-check=no
-case "${1:-}" in
-    "") ;;
-    --check) check=yes ;;
-    *) echo "usage: build.sh [--check]" >&2; exit 2 ;;
-esac
-
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 out=linux/bin
 [ "$check" = no ] || out=$work/bin
 mkdir -p "$out"
