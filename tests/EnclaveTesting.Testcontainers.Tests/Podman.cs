@@ -17,7 +17,10 @@ public sealed class Podman : IAsyncLifetime
     private const string BusyBoxFile = "/bin/busybox";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("enclave-podman-");
+    // What the client takes as the path of a socket.
+    private const int LongestSocketPath = 90;
+
+    private readonly DirectoryInfo _directory = CreateDirectory();
     private Process? _service;
 
     /// <summary>Why the tests cannot have an engine here; null if they can.</summary>
@@ -27,7 +30,7 @@ public sealed class Podman : IAsyncLifetime
     /// <summary>The engine's socket.</summary>
     public Uri Endpoint => new("unix://" + Socket);
 
-    private string Socket => Path.Combine(_directory.FullName, "podman.sock");
+    private string Socket => SocketIn(_directory);
 
     /// <inheritdoc/>
     public async Task InitializeAsync()
@@ -102,6 +105,17 @@ public sealed class Podman : IAsyncLifetime
         }
 
         await RunAsync(["import", .. changes.SelectMany(change => (string[])["--change", change]), path, name]);
+    }
+
+    private static string SocketIn(DirectoryInfo directory) => Path.Combine(directory.FullName, "podman.sock");
+
+    private static DirectoryInfo CreateDirectory()
+    {
+        DirectoryInfo directory = Directory.CreateTempSubdirectory("enclave-podman-");
+        if (SocketIn(directory).Length <= LongestSocketPath)
+            return directory;
+        directory.Delete();
+        return Directory.CreateDirectory($"/tmp/enclave-podman-{Guid.NewGuid():N}");
     }
 
     private static string? FindProgram(string name) => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':')
