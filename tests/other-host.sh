@@ -22,7 +22,10 @@ for package in "$out"/apt/debs/*.deb; do
 done
 
 echo "building"
-publish() { dotnet publish "$1" -r "linux-$2" --self-contained true -p:UseAppHost=true -p:PublishReadyToRun=false -o "$out/$3-$2" -v q -nologo >/dev/null; }
+publish() {
+    dotnet publish "$1" -r "linux-$2" --self-contained true -p:UseAppHost=true -p:PackAsTool=false -p:PublishReadyToRun=false -o "$out/$3-$2" -v q -nologo \
+        >"$out/log" || { cat "$out/log" >&2; exit 1; }
+}
 for architecture in x64 arm64; do
     publish tests/EnclaveTesting.Engine.Tests "$architecture" tests
     publish src/EnclaveTesting.Cli "$architecture" tool

@@ -81,6 +81,14 @@ internal sealed class HostActivity
     /// <summary>The host has done something.</summary>
     public void EndTurn() => Volatile.Write(ref _turn, 0);
 
+    /// <summary>What the test does next is to wait again.</summary>
+    public void EndTurnByWaiting()
+    {
+        BeginWait();
+        EndTurn();
+        Changed?.Invoke();
+    }
+
     /// <summary>Somebody waits for the guest, and has left all that he wants the guest to get.</summary>
     public void BeginWait()
     {

@@ -1,4 +1,4 @@
-using EnclaveTesting.Engine.Devices.Vsock;
+using EnclaveTesting.Engine.Machine;
 
 namespace EnclaveTesting;
 
@@ -6,27 +6,28 @@ namespace EnclaveTesting;
 internal static class EnclaveHttp
 {
     /// <summary>A client whose connections go to a port of the enclave.</summary>
-    /// <param name="enclave">The enclave.</param>
-    /// <param name="port">The port.</param>
-    /// <param name="isAwaited">Whether somebody waits for the enclave while the client has a connection.</param>
-    public static HttpClient CreateClient(Enclave enclave, uint port, bool isAwaited = false) => new(CreateHandler(enclave, port, isAwaited))
-    {
-        BaseAddress = new Uri($"http://enclave:{port}/"),
-        Timeout = enclave.OperationTimeout,
-    };
+    public static HttpClient CreateClient(Enclave enclave, uint port) =>
+        CreateClient(new Uri($"http://enclave:{port}/"), enclave.OperationTimeout, () => enclave.Machine.Host, async token => await enclave.ConnectStreamAsync(port, token).ConfigureAwait(false));
 
-    /// <summary>Connects to the enclave whatever host an address names.</summary>
-    /// <param name="enclave">The enclave.</param>
-    /// <param name="port">The port.</param>
-    /// <param name="isAwaited">Whether somebody waits for the enclave while the client has a connection.</param>
-    public static SocketsHttpHandler CreateHandler(Enclave enclave, uint port, bool isAwaited = false) => new()
-    {
-        ConnectCallback = async (_, token) =>
+    /// <summary>A client whose connections come from a function.</summary>
+    /// <param name="address">What addresses are relative to.</param>
+    /// <param name="timeout">How long a request may take.</param>
+    /// <param name="activity">What is told of the waits; asked with each request.</param>
+    /// <param name="connect">Makes a connection.</param>
+    public static HttpClient CreateClient(Uri address, TimeSpan timeout, Func<HostActivity> activity, Func<CancellationToken, ValueTask<Stream>> connect) =>
+        new(new HttpWaitHandler(CreateHandler(async token => new HttpWaitStream(await connect(token).ConfigureAwait(false), activity: null)), activity))
         {
-            VsockStream stream = await enclave.ConnectStreamAsync(port, token).ConfigureAwait(false);
-            stream.ReadsAreAwaited = isAwaited;
-            return stream;
-        },
+            BaseAddress = address,
+            Timeout = timeout,
+        };
+
+    /// <summary>Connects to the enclave whatever host an address names. Its requests are no waits for the enclave.</summary>
+    public static SocketsHttpHandler CreateHandler(Enclave enclave, uint port) =>
+        CreateHandler(async token => await enclave.ConnectStreamAsync(port, token).ConfigureAwait(false));
+
+    private static SocketsHttpHandler CreateHandler(Func<CancellationToken, ValueTask<Stream>> connect) => new()
+    {
+        ConnectCallback = (_, token) => connect(token),
         UseProxy = false,
         UseCookies = false,
         EnableMultipleHttp2Connections = true,

@@ -81,7 +81,7 @@ public abstract class Wait
     /// <summary>Ready when an HTTP server of the enclave answers a GET with status 200.</summary>
     public static Wait ForHttp(uint port, string path = "/") => new SingleWait($"HTTP 200 from port {port}{path}", async (enclave, entry, token) =>
     {
-        using HttpClient client = EnclaveHttp.CreateClient(enclave, port, isAwaited: true);
+        using HttpClient client = EnclaveHttp.CreateClient(enclave, port);
         for (int attempts = 1; ; attempts++)
         {
             try

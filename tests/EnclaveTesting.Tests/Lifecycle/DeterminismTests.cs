@@ -148,6 +148,32 @@ public class DeterminismTests(ITestOutputHelper output)
         (await enclave.StopAsync()).HostPace.Should().NotBeNull("what the enclave does next, it does at another moment each time");
     }
 
+    /// <summary>As far as the host lets the test do the next thing within 100 ms: runs in which it does not say so, and are not compared.</summary>
+    [Fact]
+    public async Task Requests_of_HTTP_come_at_the_same_moments()
+    {
+        var runs = new List<(string Now, string? HostPace)>();
+        for (int i = 0; i < 4; i++)
+        {
+            await using Enclave enclave = LinuxApp.Server.Build();
+            await enclave.StartAsync();
+            var watch = Stopwatch.StartNew();
+            using HttpClient http = enclave.CreateHttpClient(8080);
+            for (int request = 0; request < 5; request++)
+            {
+                (await http.GetStringAsync(new Uri("health", UriKind.Relative))).Should().NotBeEmpty();
+                using HttpResponseMessage echo = await http.PostAsync(new Uri("echo", UriKind.Relative), new ByteArrayContent(new byte[request * 20_000]));
+                (await echo.Content.ReadAsByteArrayAsync()).Should().HaveCount(request * 20_000);
+            }
+
+            await using EnclaveClient<string, string> client = enclave.Client<string, string>(5001, Codec.Lines);
+            runs.Add((await client.SendAsync("time"), enclave.Machine.HostPace));
+            output.WriteLine($"{runs[^1]} in {watch.ElapsedMilliseconds} ms");
+        }
+
+        runs.Where(run => run.HostPace is null).Select(run => run.Now).Distinct().Should().HaveCountLessThanOrEqualTo(1);
+    }
+
     [Fact]
     public async Task A_failed_boot_names_the_seed()
     {
