@@ -31,6 +31,7 @@ internal static class SoftwareBoot
             seen.TrySetResult(new BootTime(wall, Environment.CpuUsage.TotalTime.TotalMilliseconds - cpu));
         });
         var options = new MicroVmOptions { Accelerator = Accelerator.Software, Console = console, Acpi = image.Acpi };
+        AcceleratorChoice.Prepare(options.Accelerator); // as Enclave does
         using EifImage eif = EifImage.Open(image.Path);
         await using MicroVm machine = MicroVm.Create(eif, change?.Invoke(options) ?? options);
         machine.Start();

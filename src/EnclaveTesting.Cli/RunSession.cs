@@ -68,6 +68,10 @@ internal sealed class RunSession(CommandContext context, RunOptions options)
 
     private MicroVm Create(ConsoleOutput console, MachineRecording? recording)
     {
+        // Somebody looks on; who waits for the end does not want timers to come early.
+        MachineTime time = options.Record is null ? MachineTime.Host : MachineTime.Virtual;
+        if (recording is null)
+            AcceleratorChoice.Prepare(options.Accelerator, time, options.CpuTemplate);
         using var image = EifImage.Open(options.Image);
         try
         {
@@ -85,8 +89,7 @@ internal sealed class RunSession(CommandContext context, RunOptions options)
                 Decompress = options.Decompress,
                 CpuTemplate = options.CpuTemplate,
                 Console = console,
-                // Somebody looks on; who waits for the end does not want timers to come early.
-                Time = options.Record is null ? MachineTime.Host : MachineTime.Virtual,
+                Time = time,
                 RecordTo = options.Record,
             });
         }

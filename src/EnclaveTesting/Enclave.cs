@@ -317,9 +317,12 @@ public sealed partial class Enclave : IAsyncDisposable
 
     private async Task<MicroVm> CreateMachineAsync(BootProgress progress, Action<SnapshotStore.Turn> took, CancellationToken cancellationToken)
     {
-        using EifImage image = await _options.Image!.OpenAsync(cancellationToken).ConfigureAwait(false);
         // A recording begins with the boot.
-        if (_options.SnapshotAfter is not null && !_options.IsRecorded)
+        bool mayBeSaved = _options.SnapshotAfter is not null && !_options.IsRecorded;
+        if (!mayBeSaved)
+            AcceleratorChoice.Prepare(_options.Accelerator, _options.Time, _options.CpuTemplate);
+        using EifImage image = await _options.Image!.OpenAsync(cancellationToken).ConfigureAwait(false);
+        if (mayBeSaved)
         {
             SnapshotStore.Turn turn = await FindSavedAsync(image, progress, cancellationToken).ConfigureAwait(false);
             took(turn);

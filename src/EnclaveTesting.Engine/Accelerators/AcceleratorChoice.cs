@@ -55,6 +55,23 @@ internal sealed record AcceleratorChoice(IAccelerator Accelerator, string Reason
         }
     }
 
+    /// <summary>
+    /// Begins, on other threads, what <see cref="Resolve"/> will want to know and what a machine on its choice will need, while the caller opens the
+    /// image. What cannot be used is no failure yet.
+    /// </summary>
+    /// <inheritdoc cref="Resolve"/>
+    public static void Prepare(Accelerator wanted, MachineTime? time = null, CpuTemplate template = CpuTemplate.Host) => _ = Task.Run(() =>
+    {
+        try
+        {
+            Resolve(wanted, time, template).Accelerator.WarmUp();
+        }
+        catch (AcceleratorUnavailableException)
+        {
+            // Whoever needs it will hear.
+        }
+    });
+
     /// <summary>Takes KVM if the probe says that it works.</summary>
     public static AcceleratorChoice Choose(AcceleratorProbe kvm, MachineTime? time = null) => kvm.Works
         ? new AcceleratorChoice(new KvmAccelerator(), kvm.Finding)
