@@ -7,11 +7,7 @@ internal static class Jit
 {
     /// <summary>
     /// Of what every boot runs thousands of times: compiled once, optimised, at its first call. Compiled twice, first quickly and then, when the
-    /// runtime finds the time, well, it would cost a first boot more. What is compiled ahead of time must not say so, since it would not be.
+    /// runtime finds the time, well, it would cost a first boot more. The price: such methods are never compiled ahead of time.
     /// </summary>
-#if COMPILED_AHEAD
-    public const MethodImplOptions Hot = 0;
-#else
     public const MethodImplOptions Hot = MethodImplOptions.AggressiveOptimization;
-#endif
 }

@@ -7,7 +7,7 @@ namespace EnclaveTesting.Engine.Boot;
 /// <param name="Physical">The guest-physical address where it belongs.</param>
 /// <param name="FileSize">How much of it the file has.</param>
 /// <param name="MemorySize">How much memory it takes; what the file does not have is zero.</param>
-internal readonly record struct ElfSegment(uint Type, ulong Offset, ulong Virtual, ulong Physical, ulong FileSize, ulong MemorySize)
+internal sealed record ElfSegment(uint Type, ulong Offset, ulong Virtual, ulong Physical, ulong FileSize, ulong MemorySize)
 {
     public const uint Load = 1, Note = 4;
 }

@@ -5,7 +5,7 @@ namespace EnclaveTesting.Engine.Devices;
 /// <summary>The device windows among the guest-physical addresses. Everything else reads as all ones and swallows writes.</summary>
 internal sealed class MmioBus
 {
-    private readonly List<(GuestAddress Start, ulong Length, IMmioDevice Device)> _windows = [];
+    private readonly List<MmioWindow> _windows = [];
 
     /// <summary>Gives a window to a device.</summary>
     /// <exception cref="ArgumentException">The window overlaps another.</exception>
@@ -13,7 +13,7 @@ internal sealed class MmioBus
     {
         if (_windows.Exists(window => start < window.Start + window.Length && window.Start < start + length))
             throw new ArgumentException($"{length} bytes at {start} are not free.", nameof(start));
-        _windows.Add((start, length, device));
+        _windows.Add(new MmioWindow(start, length, device));
     }
 
     /// <summary>A load; false if it does not lie in one window.</summary>
@@ -40,14 +40,16 @@ internal sealed class MmioBus
 
     private IMmioDevice? Find(GuestAddress address, int length, out ulong offset)
     {
-        foreach ((GuestAddress start, ulong windowLength, IMmioDevice device) in _windows)
+        foreach (MmioWindow window in _windows)
         {
-            offset = address.Value - start.Value;
-            if (offset < windowLength && (ulong)length <= windowLength - offset)
-                return device;
+            offset = address.Value - window.Start.Value;
+            if (offset < window.Length && (ulong)length <= window.Length - offset)
+                return window.Device;
         }
 
         offset = 0;
         return null;
     }
+
+    private sealed record MmioWindow(GuestAddress Start, ulong Length, IMmioDevice Device);
 }

@@ -3,7 +3,7 @@ namespace EnclaveTesting.Engine.Devices;
 /// <summary>The x86 I/O ports of a machine. Ports that no device claims read as all ones and swallow writes.</summary>
 internal sealed class PortBus
 {
-    private readonly List<(ushort First, ushort Last, IPortDevice Device)> _ranges = [];
+    private readonly List<PortRange> _ranges = [];
 
     /// <summary>Gives a range of ports to a device.</summary>
     /// <exception cref="ArgumentException">The range is taken or reaches past port 0xffff.</exception>
@@ -12,7 +12,7 @@ internal sealed class PortBus
         int last = first + count - 1;
         if (count < 1 || last > ushort.MaxValue || _ranges.Exists(range => first <= range.Last && last >= range.First))
             throw new ArgumentException($"Ports 0x{first:x} to 0x{last:x} are not free.", nameof(first));
-        _ranges.Add((first, (ushort)last, device));
+        _ranges.Add(new PortRange(first, last, device));
     }
 
     /// <summary>An IN; false if no byte of it belongs to a device.</summary>
@@ -48,12 +48,14 @@ internal sealed class PortBus
     private IPortDevice? Find(int port)
     {
         // A machine has a handful of ranges; looking at each beats any table.
-        foreach ((ushort first, ushort last, IPortDevice device) in _ranges)
+        foreach (PortRange range in _ranges)
         {
-            if (port >= first && port <= last)
-                return device;
+            if (port >= range.First && port <= range.Last)
+                return range.Device;
         }
 
         return null;
     }
+
+    private sealed record PortRange(int First, int Last, IPortDevice Device);
 }

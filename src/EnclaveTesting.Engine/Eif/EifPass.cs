@@ -19,7 +19,8 @@ internal sealed class EifPass : IDisposable
         source.ThrowIfDisposed();
         _source = source;
         _sections = sections;
-        _order = [.. sections.OrderBy(EifMeasurer.Rank)];
+        _order = [.. sections];
+        Array.Sort(_order, static (a, b) => EifMeasurer.Rank(a) == EifMeasurer.Rank(b) ? a.Index.CompareTo(b.Index) : EifMeasurer.Rank(a).CompareTo(EifMeasurer.Rank(b)));
         _headerCrc = EifMeasurer.Crc(header);
         _pcr8 = pcr8;
         _sums = new uint[sections.Length];

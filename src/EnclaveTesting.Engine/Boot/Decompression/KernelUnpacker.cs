@@ -85,7 +85,14 @@ internal sealed class KernelUnpacker(BzImage kernel, GuestMemory memory)
 
     private List<ElfSegment> FindSegments(ElfHeaders elf)
     {
-        List<ElfSegment> segments = [.. elf.Segments.Where(segment => segment.Type == ElfSegment.Load).OrderBy(segment => segment.Offset)];
+        var segments = new List<ElfSegment>();
+        foreach (ElfSegment segment in elf.Segments)
+        {
+            if (segment.Type == ElfSegment.Load)
+                segments.Add(segment);
+        }
+
+        segments.Sort(static (a, b) => a.Offset == b.Offset ? a.FileSize.CompareTo(b.FileSize) : a.Offset.CompareTo(b.Offset));
         ulong end = 0;
         foreach (ElfSegment segment in segments)
         {
