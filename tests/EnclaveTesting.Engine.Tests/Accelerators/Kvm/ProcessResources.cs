@@ -5,6 +5,12 @@ namespace EnclaveTesting.Engine.Tests.Accelerators.Kvm;
 /// <summary>What this process holds of the host, from /proc/self.</summary>
 internal sealed record ProcessResources(int Descriptors, int KvmDescriptors, int Mappings, int KvmMappings, int Threads, int EnclaveThreads, long ManagedBytes)
 {
+    // A thread's stack, its guard page, and what malloc keeps for it.
+    private const int MappingsOfThread = 4;
+
+    /// <summary>How many mappings came since an earlier measurement that are not those of threads: a busy host's thread pool grows.</summary>
+    public int MappingsSince(ProcessResources before) => Mappings - before.Mappings - (MappingsOfThread * Math.Max(0, Threads - before.Threads));
+
     /// <summary>Whether anything of KVM or of an enclave is held.</summary>
     public bool HoldsNoEnclave => (KvmDescriptors, KvmMappings, EnclaveThreads) == (0, 0, 0);
 
