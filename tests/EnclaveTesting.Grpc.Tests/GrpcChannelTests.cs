@@ -13,6 +13,7 @@ public sealed class GrpcChannelTests : IAsyncLifetime
     private readonly Enclave _enclave = new EnclaveBuilder()
         .WithName("grpc")
         .WithImage(Image())
+        .WithStartupTimeout(TimeSpan.FromMinutes(5))
         .WaitFor(Wait.ForHeartbeat().And(Wait.ForConsole("grpc: listening")))
         .Build();
 

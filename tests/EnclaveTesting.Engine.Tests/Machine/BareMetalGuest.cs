@@ -12,7 +12,7 @@ namespace EnclaveTesting.Engine.Tests.Machine;
 internal sealed class BareMetalGuest : IAsyncDisposable
 {
     /// <summary>Longer than anything here takes on the slowest machine; a test that needs it has failed.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     private readonly RecordedConsole _console;
     private readonly TimeSpan _patience;

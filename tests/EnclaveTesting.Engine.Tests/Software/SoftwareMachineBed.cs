@@ -5,6 +5,7 @@ using EnclaveTesting.Engine.Boot;
 using EnclaveTesting.Engine.Devices.Virtio;
 using EnclaveTesting.Engine.Machine;
 using EnclaveTesting.Engine.Memory;
+using EnclaveTesting.Engine.Tests.Machine;
 using Iced.Intel;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -18,8 +19,6 @@ internal sealed class SoftwareMachineBed : IMachineBus, IDisposable
 {
     public const ulong Code = 0x2000, Idt = 0x4000, StartPage = 0x8000;
     public const ushort Port = 0xF4;
-
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly GuestMemory _memory = GuestMemory.Allocate(GuestMemory.MinimumSize);
     private readonly TaskCompletionSource<VmExit> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -87,10 +86,10 @@ internal sealed class SoftwareMachineBed : IMachineBus, IDisposable
             }));
     }
 
-    public Task<VmExit> EndAsync() => _ended.Task.WaitAsync(Patience);
+    public Task<VmExit> EndAsync() => _ended.Task.WaitAsync(BareMetalGuest.Patience);
 
     /// <summary>Waits until the host's work was done once more.</summary>
-    public async Task HostWorkAsync() => (await _worked.WaitAsync(Patience)).Should().BeTrue();
+    public async Task HostWorkAsync() => (await _worked.WaitAsync(BareMetalGuest.Patience)).Should().BeTrue();
 
     public uint ReadPort(ushort port, int size) => uint.MaxValue;
 

@@ -20,7 +20,7 @@ internal static class LinuxEnclave
             .AddRamdisk(NitroRamdisks.CreateApplication(["/enclave-app"], ["GREETING=hello"]).AddFile("rootfs/enclave-app", application, Executable).Build());
     }
 
-    public static EnclaveBuilder Builder() => new EnclaveBuilder().WithName("linux").WithImage(Image())
+    public static EnclaveBuilder Builder() => new EnclaveBuilder().WithName("linux").WithImage(Image()).WithStartupTimeout(TimeSpan.FromMinutes(5))
         .WithParent(parent => parent.Port(9001).Expect("ready\n"))
         .WaitFor(Wait.ForHeartbeat().And(Wait.ForParentPort(9001)));
 

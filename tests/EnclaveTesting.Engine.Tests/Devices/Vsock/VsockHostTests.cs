@@ -5,7 +5,7 @@ namespace EnclaveTesting.Engine.Tests.Devices.Vsock;
 /// <summary>The host's API: listeners, cancellation, disposal, the driver's and the machine's end.</summary>
 public sealed class VsockHostTests : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     private readonly VsockGuest _guest = new();
 

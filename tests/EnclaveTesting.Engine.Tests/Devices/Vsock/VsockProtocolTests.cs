@@ -427,14 +427,14 @@ public sealed class VsockProtocolTests : IDisposable
     internal static async Task<byte[]> ReadAsync(VsockStream stream, int length)
     {
         byte[] bytes = new byte[length];
-        await stream.ReadExactlyAsync(bytes).AsTask().WaitAsync(TimeSpan.FromSeconds(30));
+        await stream.ReadExactlyAsync(bytes).AsTask().WaitAsync(VsockGuest.Patience);
         return bytes;
     }
 
     internal static async Task<byte[]> ReadToEndAsync(VsockStream stream)
     {
         using var bytes = new MemoryStream();
-        await stream.CopyToAsync(bytes).WaitAsync(TimeSpan.FromSeconds(30));
+        await stream.CopyToAsync(bytes).WaitAsync(VsockGuest.Patience);
         return bytes.ToArray();
     }
 }
