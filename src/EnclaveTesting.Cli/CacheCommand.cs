@@ -60,7 +60,12 @@ internal static class CacheCommand
     {
         SnapshotCache? cache = SnapshotCache.FromEnvironment();
         if (cache is null)
-            context.Error.WriteLine($"enclave: the cache is switched off ({SnapshotCache.DirectoryVariable}=off)");
+        {
+            context.Error.WriteLine(string.IsNullOrEmpty(Environment.GetEnvironmentVariable(SnapshotCache.DirectoryVariable))
+                ? $"enclave: there is no cache: the user has no home, and {SnapshotCache.DirectoryVariable} names no directory"
+                : $"enclave: the cache is switched off ({SnapshotCache.DirectoryVariable}=off)");
+        }
+
         return cache;
     }
 
@@ -75,6 +80,11 @@ internal static class CacheCommand
         catch (StateFormatException exception)
         {
             what = $"of no use: expected {exception.Expected}, found {exception.Found}";
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // Another process may have deleted it meanwhile.
+            what = $"cannot be read: {exception.Message}";
         }
 
         return Format($"{Path.GetFileNameWithoutExtension(file.Name)}  {file.LastWriteTime:yyyy-MM-dd HH:mm}  {file.Length / MiB,7:F1} MiB  {what}");

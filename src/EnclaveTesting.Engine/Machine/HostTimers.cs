@@ -34,7 +34,8 @@ internal sealed class HostTimers : IDeviceWorker
     /// <param name="cancellationToken">Ends the wait.</param>
     public async Task DelayAsync(TimeSpan time, bool isAwaited, Action<bool>? waits, CancellationToken cancellationToken)
     {
-        var delay = new Delay((ulong)Math.Max(time.Ticks, 0) * NanosecondsPerTick, isAwaited);
+        // Three centuries are for ever.
+        var delay = new Delay((ulong)Math.Clamp(time.Ticks, 0, long.MaxValue / (long)NanosecondsPerTick) * NanosecondsPerTick, isAwaited);
         _requests.Enqueue(delay);
         _activity.EndTurn();
         _waker.Wake();

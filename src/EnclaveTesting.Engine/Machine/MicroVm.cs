@@ -237,6 +237,8 @@ internal sealed class MicroVm : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(image);
         if (options.RecordTo is not null && accelerator.Time != MachineTime.Virtual)
             throw new ArgumentException("Only machines in virtual time can be recorded, which the software CPU runs.", nameof(options));
+        if (options.RecordTo is not null && options.ExtraInitrd.Length > RecordingHeader.LargestInitrd)
+            throw new ArgumentException($"A machine with an extra initrd of {options.ExtraInitrd.Length} bytes cannot be recorded: {RecordingHeader.LargestInitrd} at most.", nameof(options));
         if (new Cid(options.GuestCid).WhyNotForGuests is { } problem)
             throw new ArgumentException(problem, nameof(options));
         options.Nsm?.Validate();

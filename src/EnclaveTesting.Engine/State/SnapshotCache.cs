@@ -32,23 +32,30 @@ internal sealed class SnapshotCache
     /// <summary>The directory.</summary>
     public string Path { get; }
 
-    /// <summary>The user's cache; null if it is switched off.</summary>
+    /// <summary>The user's cache; null if it is switched off, or the user has no home and names no directory.</summary>
     public static SnapshotCache? FromEnvironment()
     {
         string? directory = Environment.GetEnvironmentVariable(DirectoryVariable);
         if (string.Equals(directory, "off", StringComparison.OrdinalIgnoreCase))
             return null;
         if (string.IsNullOrEmpty(directory))
-            directory = System.IO.Path.Combine(UserCache(), "enclave-testing");
+        {
+            // A directory that everybody may write is no place for it.
+            if (UserCache() is not { } cache)
+                return null;
+            directory = System.IO.Path.Combine(cache, "enclave-testing");
+        }
+
         bool limited = long.TryParse(Environment.GetEnvironmentVariable(SizeVariable), NumberStyles.None, CultureInfo.InvariantCulture, out long mebibytes);
-        return new SnapshotCache(System.IO.Path.GetFullPath(directory), limited ? mebibytes << 20 : DefaultSize);
+        return new SnapshotCache(System.IO.Path.GetFullPath(directory), limited ? Math.Min(mebibytes, long.MaxValue >> 20) << 20 : DefaultSize);
     }
 
     /// <summary>The files, most recently used first.</summary>
     public IReadOnlyList<FileInfo> List()
     {
         var directory = new DirectoryInfo(Path);
-        return directory.Exists ? [.. directory.EnumerateFiles("*" + Extension).OrderByDescending(file => file.LastWriteTimeUtc)] : [];
+        // Other processes delete files meanwhile; what is asked of a file that was there once is known.
+        return directory.Exists ? [.. directory.EnumerateFiles("*" + Extension).Where(file => file.Exists).OrderByDescending(file => file.LastWriteTimeUtc)] : [];
     }
 
     /// <summary>Deletes all files.</summary>
@@ -59,7 +66,7 @@ internal sealed class SnapshotCache
         var directory = new DirectoryInfo(Path);
         foreach (FileInfo file in directory.Exists ? directory.GetFiles() : [])
         {
-            if (file.Extension is not (Extension or LockExtension or TemporaryExtension))
+            if (file.Extension is not (Extension or LockExtension or TemporaryExtension) || !file.Exists)
                 continue;
             bytes += file.Length;
             file.Delete();
@@ -124,25 +131,32 @@ internal sealed class SnapshotCache
     {
         CreateDirectory();
         string file = System.IO.Path.Combine(Path, key + LockExtension);
-        try
+        for (bool again = true; ; again = false)
         {
-            // The lock goes with the process, whatever becomes of it.
-            return new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
-        }
-        catch (IOException) when (File.Exists(file))
-        {
-            return null;
+            try
+            {
+                // The lock goes with the process, whatever becomes of it.
+                return new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
+            }
+            catch (IOException) when (File.Exists(file))
+            {
+                return null;
+            }
+            catch (IOException) when (again)
+            {
+                // Whoever had it has just released it.
+            }
         }
     }
 
-    private static string UserCache()
+    private static string? UserCache()
     {
         if (OperatingSystem.IsWindows())
             return Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData);
         if (Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache && System.IO.Path.IsPathRooted(cache))
             return cache;
         string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
-        return home.Length > 0 ? System.IO.Path.Combine(home, ".cache") : System.IO.Path.GetTempPath();
+        return home.Length > 0 ? System.IO.Path.Combine(home, ".cache") : null;
     }
 
     private static void Touch(string file)

@@ -26,9 +26,15 @@ internal static class SnapshotFile
     public static Guid Engine { get; } = typeof(SnapshotFile).Module.ModuleVersionId;
 
     /// <summary>Writes a machine to a new file.</summary>
-    /// <exception cref="IOException">The file is there already, or the disk is full.</exception>
+    /// <exception cref="IOException">The file is there already, the disk is full, or the machine is too large for a file.</exception>
     public static void Save(MachineSnapshot snapshot, string path)
     {
+        if (snapshot.State.Length > LongestState || snapshot.Attachment.Length > LongestAttachment)
+        {
+            throw new IOException($"The machine's state has {snapshot.State.Length} bytes and what belongs to it {snapshot.Attachment.Length}; "
+                + $"a file holds at most {LongestState} and {LongestAttachment}.");
+        }
+
         using GuestMemory memory = snapshot.Memory.Clone();
         IReadOnlyList<PageRun> runs = MemoryTemplate.FindRuns(memory.FindUsedPages());
         StateArchive description = StateArchive.ToWrite();

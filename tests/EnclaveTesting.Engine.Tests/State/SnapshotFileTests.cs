@@ -133,6 +133,18 @@ public sealed class SnapshotFileTests(ITestOutputHelper output) : IAsyncLifetime
     }
 
     [Fact]
+    public void What_could_not_be_read_again_is_not_written()
+    {
+        using MachineSnapshot snapshot = SnapshotFile.Load(_path);
+        snapshot.Attachment = GC.AllocateUninitializedArray<byte>((256 << 20) + 1);
+        string large = _path + ".large";
+
+        snapshot.Invoking(saved => SnapshotFile.Save(saved, large)).Should().Throw<IOException>().WithMessage("*a file holds at most*");
+
+        File.Exists(large).Should().BeFalse();
+    }
+
+    [Fact]
     public void A_table_of_impossible_pages_is_refused()
     {
         int description = BinaryPrimitives.ReadInt32LittleEndian(_file.AsSpan(32)), state = BinaryPrimitives.ReadInt32LittleEndian(_file.AsSpan(36));

@@ -133,6 +133,32 @@ public sealed class ReplayTests(ITestOutputHelper output) : IDisposable
     }
 
     [Fact]
+    public async Task A_register_of_another_length_is_no_header()
+    {
+        await using (var file = File.Create(_path))
+        {
+            using var record = new RecordWriter(file);
+            new RecordingHeader
+            {
+                Engine = RecordingHeader.ThisEngine, Image = "hello", Pcr0 = new byte[47], MemoryBytes = 8 << 20, Cpus = 1, GuestCid = 16, ExtraCommandLine = null, Seed = 0,
+                HasNsm = true, HasOwnTimeOfDay = false, Acpi = false, Decompress = true, CpuTemplate = default, Initrd = [],
+            }.Write(record);
+        }
+
+        RecordingFormatException exception = FluentActions.Invoking(() => MachineRecording.Open(_path)).Should().Throw<RecordingFormatException>().Which;
+
+        (exception.File, exception.Expected, exception.Found).Should().Be((_path, "a PCR of 48 bytes", "47 bytes"));
+    }
+
+    [Fact]
+    public async Task An_initrd_that_no_recording_can_hold_is_refused_before_the_run()
+    {
+        await using Enclave enclave = Guest.Of("hello").WithMemory(256).WithInitrd(new byte[64 << 20]).WithRecording().Build();
+
+        (await enclave.Invoking(one => one.StartAsync()).Should().ThrowAsync<EnclaveBootException>()).WithMessage("*cannot be recorded*");
+    }
+
+    [Fact]
     public async Task Damaged_recordings_do_no_harm()
     {
         await RecordHelloAsync();

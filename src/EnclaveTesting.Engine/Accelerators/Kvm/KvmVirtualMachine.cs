@@ -231,9 +231,9 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
     {
         lock (_pausing)
         {
-            Pause();
             try
             {
+                Pause();
                 if (_stop)
                     throw new InvalidOperationException("The machine does not run any more.");
                 action();

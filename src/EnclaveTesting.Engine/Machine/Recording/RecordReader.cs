@@ -89,6 +89,14 @@ internal sealed class RecordReader : IDisposable
         return bytes;
     }
 
+    /// <summary>The same, where their number is known.</summary>
+    public ReadOnlyMemory<byte> ReadBytes(int length, string what)
+    {
+        int start = _position;
+        ReadOnlyMemory<byte> bytes = ReadBytes();
+        return bytes.Length == length ? bytes : throw Problem(_payloadOffset + start, $"{what} of {length} bytes", $"{bytes.Length} bytes");
+    }
+
     public string ReadText() => Encoding.UTF8.GetString(ReadBytes().Span);
 
     public RecordingFormatException Problem(long offset, string expected, string found) => new(_file, offset, expected, found);

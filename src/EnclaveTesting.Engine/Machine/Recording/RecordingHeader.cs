@@ -1,11 +1,16 @@
 using System.Reflection;
 using EnclaveTesting.Engine.Accelerators;
+using EnclaveTesting.Engine.Boot;
+using EnclaveTesting.Engine.Eif;
 
 namespace EnclaveTesting.Engine.Machine.Recording;
 
 /// <summary>What a recording says about the machine that was recorded: all that another one needs to do the same.</summary>
 internal sealed record RecordingHeader
 {
+    /// <summary>The largest extra initrd, which has to fit into the header's record with all else.</summary>
+    public const int LargestInitrd = RecordWriter.MaxPayload - (1 << 20);
+
     public required string Engine { get; init; }
 
     public required string Image { get; init; }
@@ -62,9 +67,9 @@ internal sealed record RecordingHeader
     {
         Engine = record.ReadText(),
         Image = record.ReadText(),
-        Pcr0 = record.ReadBytes().ToArray(),
+        Pcr0 = record.ReadBytes(PcrValue.Size, "a PCR").ToArray(),
         MemoryBytes = (long)record.ReadNumber(long.MaxValue, "a size of memory"),
-        Cpus = (int)record.ReadNumber(int.MaxValue, "a number of CPUs"),
+        Cpus = (int)record.ReadNumber(MpTable.MaximumCpus, "a number of CPUs"),
         GuestCid = (uint)record.ReadNumber(uint.MaxValue, "a CID"),
         ExtraCommandLine = record.ReadText() is { Length: > 0 } text ? text : null,
         Seed = record.ReadNumber(),
