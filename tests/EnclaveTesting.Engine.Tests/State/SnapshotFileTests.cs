@@ -58,6 +58,34 @@ public sealed class SnapshotFileTests(ITestOutputHelper output) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_somebody_cuts_while_it_is_read_harms_nobody()
+    {
+        var random = new Random(1);
+        for (int i = 0; i < 40; i++)
+        {
+            string path = Path.Combine(_directory.FullName, $"cut {i}");
+            File.WriteAllBytes(path, _file);
+            long length = random.Next(_file.Length);
+            Task cut = Task.Run(() =>
+            {
+                using var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+                file.SetLength(length);
+            });
+            try
+            {
+                SnapshotFile.Load(path).Dispose();
+            }
+            catch (StateFormatException exception)
+            {
+                exception.SourceName.Should().Be(path);
+            }
+
+            await cut;
+            FluentActions.Invoking(() => SnapshotFile.Load(path)).Should().Throw<StateFormatException>();
+        }
+    }
+
+    [Fact]
     public void What_is_too_long_is_refused() => Refused([.. _file, 0]).Expected.Should().Contain("bytes of pages");
 
     [Fact]

@@ -178,6 +178,26 @@ public sealed class SavedBootTests : IDisposable
         Directory.GetFiles(disk.Path).Should().BeEmpty();
     }
 
+    [SmallDiskFact]
+    public async Task A_cache_that_can_only_be_read_is_read()
+    {
+        using var disk = new SmallDisk(_directory.CreateSubdirectory("disk"), kibibytes: 8192);
+        SnapshotStore OnDisk() => new(() => new SnapshotCache(disk.Path));
+        EnclaveBuilder builder = Hello(parent => parent.Port(9001).Expect("ready\n")).WithSnapshot(After.Heartbeat);
+        await using (await StartAsync(builder, OnDisk()))
+        {
+        }
+
+        disk.MakeReadOnly();
+        await using Enclave restored = await StartAsync(builder, OnDisk());
+        await using Enclave other = await StartAsync(builder.WithMemory(16), OnDisk());
+
+        (restored.WasRestored, other.WasRestored).Should().Be((true, false));
+        (await restored.CommandAsync("ping")).Should().Be("pong");
+        (await other.CommandAsync("ping")).Should().Be("pong");
+        _warnings.Texts.Should().NotBeEmpty().And.OnlyContain(text => text.Contains(disk.Path));
+    }
+
     [Fact]
     public async Task Of_many_who_want_the_same_one_boots()
     {

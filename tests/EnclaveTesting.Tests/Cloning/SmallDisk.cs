@@ -3,17 +3,24 @@ using System.Diagnostics;
 
 namespace EnclaveTesting.Tests.Cloning;
 
-/// <summary>A file system in memory with room for 64 KiB, at a directory.</summary>
+/// <summary>A file system in memory with little room, at a directory.</summary>
 internal sealed class SmallDisk : IDisposable
 {
-    public SmallDisk(DirectoryInfo directory)
+    public SmallDisk(DirectoryInfo directory, int kibibytes = 64)
     {
         Path = directory.FullName;
-        if (Run("mount", "-t", "tmpfs", "-o", "size=64k", "enclave-tests", Path) is { } problem)
+        if (Run("mount", "-t", "tmpfs", "-o", $"size={kibibytes}k", "enclave-tests", Path) is { } problem)
             throw new InvalidOperationException(problem);
     }
 
     public string Path { get; }
+
+    /// <summary>From now on nothing can be written there.</summary>
+    public void MakeReadOnly()
+    {
+        if (Run("mount", "-o", "remount,ro", Path) is { } problem)
+            throw new InvalidOperationException(problem);
+    }
 
     public void Dispose() => Run("umount", "--lazy", Path);
 
