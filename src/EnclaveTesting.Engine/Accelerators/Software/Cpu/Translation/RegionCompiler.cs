@@ -87,7 +87,7 @@ internal sealed unsafe partial class RegionCompiler
         }
     }
 
-    /// <summary>Whether a translation gains: where most instructions are calls of handlers the interpreter has been measured to be faster.</summary>
+    /// <summary>Whether a translation is expected to gain: calls of handlers are no faster in it, so that compiling mostly those is not made good.</summary>
     public static bool IsWorthwhile(RegionSource source)
     {
         int handlers = 0, all = 0;
