@@ -98,6 +98,55 @@ public sealed unsafe class TranslationTests(ITestOutputHelper output)
         bed.Read(page - 8).Should().Be(3 * 0x100 / 8);
     }
 
+    [Theory]
+    [InlineData(0x1D80, "a division by zero")]
+    [InlineData(0x0FA0, "an inexact result")]
+    [InlineData(0x1F00, "a division of zero by zero")]
+    public void An_exception_of_numbers_in_the_midst_of_a_region_finds_the_state_of_that_instruction(int mxcsr, string what)
+    {
+        using CpuBed interpreted = Run(TranslationMode.Off), translated = Run(TranslationMode.Immediate);
+
+        ReportedFault fault = interpreted.ExpectFault(19, 0, what);
+        translated.Fault.Should().Be(fault, what);
+        Compare(interpreted, translated, what);
+        translated.State->Mxcsr.Should().Be(interpreted.State->Mxcsr);
+        translated.Cpu.Code.Regions.Installed.Should().BePositive();
+
+        // 5 / 3, 5 / 2, 5 / 1, 5 / 0, with flags of sums that nobody has asked for in between; then 0 / 0.
+        CpuBed Run(TranslationMode mode)
+        {
+            var bed = new CpuBed(translation: mode);
+            bed.Write(CpuBed.Data, (uint)mxcsr);
+            bed.RunUntilHalt(a =>
+            {
+                Label loop = a.CreateLabel();
+                a.ldmxcsr(__dword_ptr[CpuBed.Data]);
+                a.mov(eax, 4);
+                a.cvtsi2sd(xmm3, eax);
+                a.mov(ecx, 1);
+                a.cvtsi2sd(xmm4, ecx);
+                a.mov(ecx, 5);
+                a.cvtsi2sd(xmm1, ecx);
+                a.Label(ref loop);
+                a.movapd(xmm5, xmm1);
+                a.subsd(xmm3, xmm4);
+                a.paddd(xmm6, xmm4);
+                a.add(rbx, rcx);
+                a.divsd(xmm5, xmm3);
+                a.sub(rsi, rbx);
+                a.comisd(xmm1, xmm5);
+                a.lea(rdi, __[rdi + rbx + 1]);
+                a.jae(loop);
+                a.xorpd(xmm5, xmm5);
+                a.add(rbx, 7);
+                a.divsd(xmm5, xmm5);
+                a.comisd(xmm1, xmm5);
+                a.hlt();
+            });
+            return bed;
+        }
+    }
+
     [Fact]
     public void A_call_whose_push_overwrites_the_callee_runs_what_was_written()
     {
