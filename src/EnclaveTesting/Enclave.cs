@@ -132,7 +132,7 @@ public sealed partial class Enclave : IAsyncDisposable
     /// <summary>Boots the enclave and waits until it is ready.</summary>
     /// <exception cref="EnclaveBootException">It did not become ready: the message has the phase, what was awaited and seen, and the console's tail.</exception>
     /// <exception cref="InvalidOperationException">It was started before.</exception>
-    /// <exception cref="ObjectDisposedException">It is disposed, or was while it started.</exception>
+    /// <exception cref="ObjectDisposedException">It is disposed, or was before it could boot.</exception>
     public async Task StartAsync(CancellationToken cancellationToken = default)
     {
         lock (_lock)
@@ -146,12 +146,11 @@ public sealed partial class Enclave : IAsyncDisposable
 
         _startedAt = Stopwatch.GetTimestamp();
         TestEnclaves.Add(this);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _disposing.Token);
         try
         {
-            await BootAsync(either.Token).ConfigureAwait(false);
+            await BootAsync(cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception exception) when (_disposing.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (Exception exception) when (exception is not EnclaveException && _disposing.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             await DisposeAsync().ConfigureAwait(false);
             throw new ObjectDisposedException($"{Name} was disposed while it started.", exception);
@@ -246,9 +245,10 @@ public sealed partial class Enclave : IAsyncDisposable
         try
         {
             MicroVm machine;
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _disposing.Token);
             try
             {
-                machine = await CreateAsync(progress, found => turn = found, cancellationToken).ConfigureAwait(false);
+                machine = await CreateAsync(progress, found => turn = found, either.Token).ConfigureAwait(false);
             }
             finally
             {
