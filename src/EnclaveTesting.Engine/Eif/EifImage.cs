@@ -43,6 +43,9 @@ public sealed class EifImage : IDisposable
     /// <summary>Path of the file, "&lt;memory&gt;" or "&lt;stream&gt;"; used in messages.</summary>
     public string Name => _source.Name;
 
+    /// <summary>By what its file can be recognised as it is now; null for what was no file.</summary>
+    internal EifFileIdentity? FindIdentity() => _source.FindIdentity();
+
     /// <summary>Version of the format, 4.</summary>
     internal int Version => _header.Version;
 

@@ -12,6 +12,9 @@ internal abstract class EifSource(string name) : IDisposable
 
     public abstract long Length { get; }
 
+    /// <summary>By what the file can be recognised as it is now; null for what is no file.</summary>
+    public virtual EifFileIdentity? FindIdentity() => null;
+
     /// <summary>The bytes as one piece: a view if they are in memory already, else read into a new array.</summary>
     public abstract ReadOnlyMemory<byte> Slice(long offset, int length);
 

@@ -1,3 +1,5 @@
+using Microsoft.Win32.SafeHandles;
+
 namespace EnclaveTesting.Engine.Eif;
 
 /// <summary>
@@ -43,6 +45,13 @@ internal sealed class FileEifSource : EifSource
             stream.Dispose();
             throw;
         }
+    }
+
+    public override EifFileIdentity? FindIdentity()
+    {
+        ThrowIfDisposed();
+        SafeFileHandle file = _stream.SafeFileHandle;
+        return new EifFileIdentity(_stream.Name, RandomAccess.GetLength(file), File.GetLastWriteTimeUtc(file), File.GetCreationTimeUtc(file));
     }
 
     public override ReadOnlyMemory<byte> Slice(long offset, int length)

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Buffers.Binary;
-using System.IO.Hashing;
 using System.Runtime.ExceptionServices;
 using EnclaveTesting.Engine.Memory;
 using Microsoft.Win32.SafeHandles;
@@ -9,14 +8,14 @@ namespace EnclaveTesting.Engine.State;
 
 /// <summary>
 /// A saved machine in a file: header, description, state, attachment, table of page runs, pages without the long stretches of zeroes; each part
-/// is followed by its XXH128. The file is read and checked once and never mapped: what another process does to it later reaches no machine.
+/// is followed by its checksum. The file is read and checked once and never mapped: what another process does to it later reaches no machine.
 /// </summary>
 internal static class SnapshotFile
 {
     /// <summary>Changes with the layout of the file; what the parts hold belongs to one build of the engine.</summary>
-    private const int Version = 1;
+    private const int Version = 2;
 
-    private const int HeaderSize = 72, HashSize = 16, RunSize = 8, PagesAtOnce = 128, MostReaders = 4;
+    private const int HeaderSize = 72, RunSize = 8, PagesAtOnce = 128, MostReaders = 4;
     private const int PageSize = (int)MemoryLayout.PageSize;
     private const int LongestState = 64 << 20, LongestAttachment = 256 << 20, MostRuns = 1 << 16;
 
@@ -54,7 +53,7 @@ internal static class SnapshotFile
         BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(40), snapshot.Attachment.Length);
         BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(44), runs.Count);
         BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(48), runs.Sum(run => (long)run.Count));
-        XxHash128.Hash(header.AsSpan(0, HeaderSize - HashSize), header.AsSpan(HeaderSize - HashSize));
+        PartChecksum.Compute(header.AsSpan(0, HeaderSize - PartChecksum.Size), header.AsSpan(HeaderSize - PartChecksum.Size));
         file.Write(header);
         Write(file, description.Written.Span);
         Write(file, snapshot.State.Span);
@@ -131,8 +130,10 @@ internal static class SnapshotFile
         var engine = new Guid(header.AsSpan(16, 16));
         if (engine != Engine)
             throw new StateFormatException(path, 16, $"a machine saved by this build of the engine, {Engine}", $"{engine}");
-        if (!XxHash128.Hash(header.AsSpan(0, HeaderSize - HashSize)).AsSpan().SequenceEqual(header.AsSpan(HeaderSize - HashSize)))
-            throw new StateFormatException(path, HeaderSize - HashSize, "the checksum of the header", "another: the file is damaged");
+        Span<byte> checksum = stackalloc byte[PartChecksum.Size];
+        PartChecksum.Compute(header.AsSpan(0, HeaderSize - PartChecksum.Size), checksum);
+        if (!checksum.SequenceEqual(header.AsSpan(HeaderSize - PartChecksum.Size)))
+            throw new StateFormatException(path, HeaderSize - PartChecksum.Size, "the checksum of the header", "another: the file is damaged");
         return new Header(
             Number(path, header, 32, LongestState),
             Number(path, header, 36, LongestState),
@@ -164,7 +165,7 @@ internal static class SnapshotFile
         }
 
         // Before anything is reserved for them.
-        long bytes = (stored * PageSize) + (runs.Sum(run => (run.Count + PagesAtOnce - 1) / PagesAtOnce) * (long)HashSize);
+        long bytes = (stored * PageSize) + (runs.Sum(run => (run.Count + PagesAtOnce - 1) / PagesAtOnce) * (long)PartChecksum.Size);
         if (stored != header.Pages || reader.Length - reader.Offset != bytes)
             throw new StateFormatException(path, reader.Offset, $"{bytes} bytes of pages", $"{reader.Length - reader.Offset}: the file is cut short or damaged");
         return runs;
@@ -180,7 +181,7 @@ internal static class SnapshotFile
             {
                 int count = Math.Min(PagesAtOnce, run.Count - done);
                 pieces.Add((offset, run.Stored + done, count));
-                offset += ((long)count * PageSize) + HashSize;
+                offset += ((long)count * PageSize) + PartChecksum.Size;
             }
         }
 
@@ -190,11 +191,11 @@ internal static class SnapshotFile
                 0,
                 pieces.Count,
                 new ParallelOptions { MaxDegreeOfParallelism = Math.Min(Environment.ProcessorCount, MostReaders) },
-                static () => ArrayPool<byte>.Shared.Rent((PagesAtOnce * PageSize) + HashSize),
+                static () => ArrayPool<byte>.Shared.Rent((PagesAtOnce * PageSize) + PartChecksum.Size),
                 (index, _, buffer) =>
                 {
                     (long at, int stored, int count) = pieces[index];
-                    template.Write(stored, new Reader(path, file, at).ReadChecked(buffer.AsSpan(0, (count * PageSize) + HashSize)));
+                    template.Write(stored, new Reader(path, file, at).ReadChecked(buffer.AsSpan(0, (count * PageSize) + PartChecksum.Size)));
                     return buffer;
                 },
                 static buffer => ArrayPool<byte>.Shared.Return(buffer));
@@ -207,10 +208,10 @@ internal static class SnapshotFile
 
     private static void Write(FileStream file, ReadOnlySpan<byte> part)
     {
-        Span<byte> hash = stackalloc byte[HashSize];
-        XxHash128.Hash(part, hash);
+        Span<byte> checksum = stackalloc byte[PartChecksum.Size];
+        PartChecksum.Compute(part, checksum);
         file.Write(part);
-        file.Write(hash);
+        file.Write(checksum);
     }
 
     private readonly record struct Header(int Description, int State, int Attachment, int Runs, long Pages);
@@ -240,20 +241,20 @@ internal static class SnapshotFile
         {
             long at = Offset;
             ReadExactly(both);
-            ReadOnlySpan<byte> part = both[..^HashSize];
-            Span<byte> hash = stackalloc byte[HashSize];
-            XxHash128.Hash(part, hash);
-            if (!hash.SequenceEqual(both[^HashSize..]))
-                throw new StateFormatException(path, at, $"{part.Length} bytes with checksum {Convert.ToHexStringLower(both[^HashSize..])}", $"{Convert.ToHexStringLower(hash)}: the file is damaged");
+            ReadOnlySpan<byte> part = both[..^PartChecksum.Size];
+            Span<byte> checksum = stackalloc byte[PartChecksum.Size];
+            PartChecksum.Compute(part, checksum);
+            if (!checksum.SequenceEqual(both[^PartChecksum.Size..]))
+                throw new StateFormatException(path, at, $"{part.Length} bytes with checksum {Convert.ToHexStringLower(both[^PartChecksum.Size..])}", $"{Convert.ToHexStringLower(checksum)}: the file is damaged");
             return part;
         }
 
         public ReadOnlyMemory<byte> ReadPart(int length)
         {
             // Not more than the file can have is reserved.
-            if (length + HashSize > Length - Offset)
-                throw new StateFormatException(path, Offset, $"{length + HashSize} bytes", $"{Length - Offset}: the file is cut short");
-            byte[] bytes = new byte[length + HashSize];
+            if (length + PartChecksum.Size > Length - Offset)
+                throw new StateFormatException(path, Offset, $"{length + PartChecksum.Size} bytes", $"{Length - Offset}: the file is cut short");
+            byte[] bytes = new byte[length + PartChecksum.Size];
             ReadChecked(bytes);
             return bytes.AsMemory(0, length);
         }

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
-using System.IO.Hashing;
+using System.Security.Cryptography;
 using System.Text;
 using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Eif;
@@ -11,12 +11,12 @@ namespace EnclaveTesting;
 /// <summary>Under what an enclave is saved: the same for all that boot in the same way. As text, 32 hexadecimal digits.</summary>
 internal static class SnapshotKey
 {
-    private const int PieceSize = 1 << 20;
+    private const int Size = 16;
 
     /// <summary>Makes the key of image, options, engine and, where the guest sees it, host.</summary>
     public static string Of(EifImage image, EnclaveOptions options, ParentBuilder parent, Accelerator accelerator)
     {
-        var hash = new XxHash128();
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Add(hash, SnapshotFile.Engine.ToString("n"));
         Add(hash, MachineDescription.DescribeHost(accelerator));
         Add(hash, string.Create(CultureInfo.InvariantCulture,
@@ -30,11 +30,11 @@ internal static class SnapshotKey
         Add(hash, parent.HeartbeatBehaviour.Description);
         foreach (ParentPort port in parent.Ports)
             Add(hash, string.Create(CultureInfo.InvariantCulture, $"{port.Number}|{port.Refuses}|{port.NeverAnswers}|{port.Repeats}|{port.ReceiveWindow}|{string.Join('\n', port.Steps.Select(step => step.Description))}"));
-        Add(hash, image);
-        return Convert.ToHexStringLower(hash.GetCurrentHash());
+        Add(hash, ImageDigest.Of(image));
+        return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, Size));
     }
 
-    private static void AddNsm(XxHash128 hash, EnclaveOptions options)
+    private static void AddNsm(IncrementalHash hash, EnclaveOptions options)
     {
         if (options.Nsm is not { } nsm)
         {
@@ -47,31 +47,14 @@ internal static class SnapshotKey
             Add(hash, string.Create(CultureInfo.InvariantCulture, $"{index}={value}"));
     }
 
-    private static void Add(XxHash128 hash, EifImage image)
-    {
-        Add(hash, string.Create(CultureInfo.InvariantCulture, $"{image.DefaultMemory}|{image.DefaultCpus}"));
-        byte[] piece = new byte[PieceSize];
-        foreach (EifSection section in image.Sections)
-        {
-            Add(hash, string.Create(CultureInfo.InvariantCulture, $"{section.Type}|{section.Length}"));
-            for (long position = 0; position < section.Length;)
-            {
-                Span<byte> part = piece.AsSpan(0, (int)Math.Min(PieceSize, section.Length - position));
-                section.Read(position, part);
-                hash.Append(part);
-                position += part.Length;
-            }
-        }
-    }
-
-    private static void Add(XxHash128 hash, string text) => Add(hash, Encoding.UTF8.GetBytes(text));
+    private static void Add(IncrementalHash hash, string text) => Add(hash, Encoding.UTF8.GetBytes(text));
 
     // With its length, so that two neighbours cannot be taken for two others.
-    private static void Add(XxHash128 hash, ReadOnlySpan<byte> bytes)
+    private static void Add(IncrementalHash hash, ReadOnlySpan<byte> bytes)
     {
         Span<byte> length = stackalloc byte[sizeof(int)];
         BinaryPrimitives.WriteInt32LittleEndian(length, bytes.Length);
-        hash.Append(length);
-        hash.Append(bytes);
+        hash.AppendData(length);
+        hash.AppendData(bytes);
     }
 }

@@ -1,0 +1,43 @@
+using System.Buffers.Binary;
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace EnclaveTesting.Engine.State;
+
+/// <summary>
+/// What finds damage in a saved machine's parts: four CRC-32C (RFC 3720, section 12.1), each of every fourth 64-bit word, side by side because the
+/// processor computes them so. A library's hash would do, but the runtime compiles libraries twice, slowly at first, and a test process that
+/// restores a machine ends before that is over: reading 18 MiB took 25 ms instead of 11.
+/// </summary>
+internal static class PartChecksum
+{
+    /// <summary>Bytes of a checksum.</summary>
+    public const int Size = 4 * sizeof(uint);
+
+    private const int Stride = 4 * sizeof(ulong);
+
+    /// <summary>Computes the checksum of a part.</summary>
+    /// <param name="part">Any number of bytes.</param>
+    /// <param name="checksum">Takes it, <see cref="Size"/> bytes.</param>
+    [MethodImpl(Jit.Hot)]
+    public static void Compute(ReadOnlySpan<byte> part, Span<byte> checksum)
+    {
+        uint first = uint.MaxValue, second = uint.MaxValue, third = uint.MaxValue, fourth = uint.MaxValue;
+        ReadOnlySpan<ulong> words = MemoryMarshal.Cast<byte, ulong>(part[..^(part.Length % Stride)]);
+        for (; words.Length >= 4; words = words[4..])
+        {
+            first = BitOperations.Crc32C(first, words[0]);
+            second = BitOperations.Crc32C(second, words[1]);
+            third = BitOperations.Crc32C(third, words[2]);
+            fourth = BitOperations.Crc32C(fourth, words[3]);
+        }
+
+        foreach (byte value in part[^(part.Length % Stride)..])
+            first = BitOperations.Crc32C(first, value);
+        BinaryPrimitives.WriteUInt32LittleEndian(checksum, ~first);
+        BinaryPrimitives.WriteUInt32LittleEndian(checksum[4..], ~second);
+        BinaryPrimitives.WriteUInt32LittleEndian(checksum[8..], ~third);
+        BinaryPrimitives.WriteUInt32LittleEndian(checksum[12..], ~fourth);
+    }
+}
