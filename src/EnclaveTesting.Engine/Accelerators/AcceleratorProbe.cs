@@ -43,7 +43,7 @@ internal sealed record AcceleratorProbe(bool Works, string Finding)
         }
         catch (Exception exception) when (exception is AcceleratorUnavailableException or GuestMemoryException)
         {
-            return new AcceleratorProbe(false, exception.Message);
+            return new AcceleratorProbe(false, exception.Message.TrimEnd('.'));
         }
     }
 
