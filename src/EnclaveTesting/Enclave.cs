@@ -319,8 +319,7 @@ public sealed partial class Enclave : IAsyncDisposable
     {
         // A recording begins with the boot.
         bool mayBeSaved = _options.SnapshotAfter is not null && !_options.IsRecorded;
-        if (!mayBeSaved)
-            AcceleratorChoice.Prepare(_options.Accelerator, _options.Time, _options.CpuTemplate);
+        AcceleratorChoice.Prepare(_options.Accelerator, _options.Time, _options.CpuTemplate);
         using EifImage image = await _options.Image!.OpenAsync(cancellationToken).ConfigureAwait(false);
         if (mayBeSaved)
         {

@@ -15,8 +15,6 @@ internal static class PartChecksum
     /// <summary>Bytes of a checksum.</summary>
     public const int Size = 4 * sizeof(uint);
 
-    private const int Stride = 4 * sizeof(ulong);
-
     /// <summary>Computes the checksum of a part.</summary>
     /// <param name="part">Any number of bytes.</param>
     /// <param name="checksum">Takes it, <see cref="Size"/> bytes.</param>
@@ -24,20 +22,22 @@ internal static class PartChecksum
     public static void Compute(ReadOnlySpan<byte> part, Span<byte> checksum)
     {
         uint first = uint.MaxValue, second = uint.MaxValue, third = uint.MaxValue, fourth = uint.MaxValue;
-        ReadOnlySpan<ulong> words = MemoryMarshal.Cast<byte, ulong>(part[..^(part.Length % Stride)]);
-        for (; words.Length >= 4; words = words[4..])
+        int whole = part.Length - (part.Length % Unsafe.SizeOf<Words>());
+        foreach (ref readonly Words words in MemoryMarshal.Cast<byte, Words>(part[..whole]))
         {
-            first = BitOperations.Crc32C(first, words[0]);
-            second = BitOperations.Crc32C(second, words[1]);
-            third = BitOperations.Crc32C(third, words[2]);
-            fourth = BitOperations.Crc32C(fourth, words[3]);
+            first = BitOperations.Crc32C(first, words.First);
+            second = BitOperations.Crc32C(second, words.Second);
+            third = BitOperations.Crc32C(third, words.Third);
+            fourth = BitOperations.Crc32C(fourth, words.Fourth);
         }
 
-        foreach (byte value in part[^(part.Length % Stride)..])
+        foreach (byte value in part[whole..])
             first = BitOperations.Crc32C(first, value);
         BinaryPrimitives.WriteUInt32LittleEndian(checksum, ~first);
         BinaryPrimitives.WriteUInt32LittleEndian(checksum[4..], ~second);
         BinaryPrimitives.WriteUInt32LittleEndian(checksum[8..], ~third);
         BinaryPrimitives.WriteUInt32LittleEndian(checksum[12..], ~fourth);
     }
+
+    private readonly record struct Words(ulong First, ulong Second, ulong Third, ulong Fourth);
 }
