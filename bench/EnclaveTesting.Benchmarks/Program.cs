@@ -12,7 +12,6 @@ using EnclaveTesting.Benchmarks.Suite;
 // anything else                BenchmarkDotNet's own options
 if (BenchmarkSuite.TryParse(args, out bool quick, out string file, out string? only))
     return await BenchmarkSuite.RunAsync(quick, file, only);
-if (args is ["scratch", var n]) { await EnclaveTesting.Benchmarks.Suite.Scratch.RunAsync(int.Parse(n)); return 0; }
 switch (args)
 {
     case ["compare", var runs, .. var tools]:
