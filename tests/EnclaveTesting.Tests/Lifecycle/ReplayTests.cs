@@ -140,8 +140,20 @@ public sealed class ReplayTests(ITestOutputHelper output) : IDisposable
             using var record = new RecordWriter(file);
             new RecordingHeader
             {
-                Engine = RecordingHeader.ThisEngine, Image = "hello", Pcr0 = new byte[47], MemoryBytes = 8 << 20, Cpus = 1, GuestCid = 16, ExtraCommandLine = null, Seed = 0,
-                HasNsm = true, HasOwnTimeOfDay = false, Acpi = false, Decompress = true, CpuTemplate = default, Initrd = [],
+                Engine = RecordingHeader.ThisEngine,
+                Image = "hello",
+                Pcr0 = new byte[47],
+                MemoryBytes = 8 << 20,
+                Cpus = 1,
+                GuestCid = 16,
+                ExtraCommandLine = null,
+                Seed = 0,
+                HasNsm = true,
+                HasOwnTimeOfDay = false,
+                Acpi = false,
+                Decompress = true,
+                CpuTemplate = default,
+                Initrd = [],
             }.Write(record);
         }
 
