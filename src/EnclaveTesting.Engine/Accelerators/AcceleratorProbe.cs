@@ -18,9 +18,6 @@ internal sealed record AcceleratorProbe(bool Works, string Finding)
     private static readonly TimeSpan DefaultPatience = TimeSpan.FromSeconds(10);
 
     private const ulong EntryFlags = 2; // interrupts off; bit 1 is always one
-    private const ulong ProtectedPagedMode = 0x8000_0033; // PG, NE, ET, MP, PE
-    private const ulong PaeAndSse = 0x620; // OSXMMEXCPT, OSFXSR, PAE
-    private const ulong LongMode = 0x500; // LMA, LME
 
     /// <summary>Runs the probe guest; what cannot even be started did not work either. Takes some milliseconds, more only where a guest gets stuck or the host is very busy.</summary>
     /// <param name="accelerator">What is tried.</param>
@@ -70,26 +67,7 @@ internal sealed record AcceleratorProbe(bool Works, string Finding)
     private static BootEntry Load(GuestMemory memory)
     {
         ProbeProgram.Load(memory);
-        memory.Write(new GuestAddress(BootLayout.Gdt + BootLayout.CodeSelector), 0x00AF_9B00_0000_FFFFUL);
-        memory.Write(new GuestAddress(BootLayout.Gdt + BootLayout.DataSelector), 0x00CF_9300_0000_FFFFUL);
-        SegmentRegister data = SegmentRegister.Data(BootLayout.DataSelector);
-        var system = new CpuSystemRegisters
-        {
-            Cs = SegmentRegister.Code64(BootLayout.CodeSelector),
-            Ds = data,
-            Es = data,
-            Fs = data,
-            Gs = data,
-            Ss = data,
-            Tr = SegmentRegister.Tss(0),
-            Ldtr = SegmentRegister.Unusable,
-            Gdtr = new DescriptorTable(BootLayout.Gdt, BootLayout.DataSelector + 7),
-            Idtr = new DescriptorTable(ProbeProgram.Idt, ProbeProgram.IdtSize - 1),
-            Cr0 = ProtectedPagedMode,
-            Cr3 = PageTables.Write(memory),
-            Cr4 = PaeAndSse,
-            Efer = LongMode,
-        };
+        CpuSystemRegisters system = FlatMode.LongModeWithSse(memory) with { Idtr = new DescriptorTable(ProbeProgram.Idt, ProbeProgram.IdtSize - 1) };
         var registers = new CpuRegisters { Rip = ProbeProgram.Code, Rsp = BootLayout.StackTop, Rflags = EntryFlags };
         return new BootEntry(registers, system);
     }

@@ -83,7 +83,7 @@ internal static class LinuxBoot
     private static BootEntry PreparePvh(IKernel kernel, GuestMemory memory, ulong initrd, ulong initrdSize, ulong rootPointer)
     {
         PvhStartInfo.Write(memory, initrd, initrdSize, rootPointer);
-        CpuSystemRegisters system = FlatSegments(memory, SegmentRegister.Code32(BootLayout.CodeSelector)) with
+        CpuSystemRegisters system = FlatMode.Segments(memory, SegmentRegister.Code32(BootLayout.CodeSelector)) with
         {
             Cr0 = ProtectionEnabled | ExtensionType,
         };
@@ -95,7 +95,7 @@ internal static class LinuxBoot
     {
         ulong setupData = entropy.IsEmpty ? 0 : BootEntropy.Write(memory, entropy);
         BootParams.Write(memory, kernel, commandLine, initrd, initrdSize, rootPointer, setupData);
-        CpuSystemRegisters system = FlatSegments(memory, SegmentRegister.Code64(BootLayout.CodeSelector)) with
+        CpuSystemRegisters system = FlatMode.Segments(memory, SegmentRegister.Code64(BootLayout.CodeSelector)) with
         {
             Cr0 = ProtectionEnabled | ExtensionType | NumericError | PagingEnabled,
             Cr3 = PageTables.Write(memory),
@@ -111,27 +111,5 @@ internal static class LinuxBoot
             Rflags = FlagsAlwaysOne,
         };
         return new BootEntry(registers, system);
-    }
-
-    private static CpuSystemRegisters FlatSegments(GuestMemory memory, SegmentRegister code)
-    {
-        // Null, null, code, data: the selectors of the Linux boot protocol; long-mode code is type 0xA, 32-bit code 0xC.
-        ulong codeDescriptor = (code.Attributes & 0x2000) != 0 ? 0x00AF_9B00_0000_FFFFUL : 0x00CF_9B00_0000_FFFFUL;
-        ReadOnlySpan<ulong> gdt = [0, 0, codeDescriptor, 0x00CF_9300_0000_FFFF];
-        for (int i = 0; i < gdt.Length; i++)
-            memory.Write(new GuestAddress(BootLayout.Gdt + ((ulong)i * sizeof(ulong))), gdt[i]);
-        SegmentRegister data = SegmentRegister.Data(BootLayout.DataSelector);
-        return new CpuSystemRegisters
-        {
-            Cs = code,
-            Ds = data,
-            Es = data,
-            Fs = data,
-            Gs = data,
-            Ss = data,
-            Tr = SegmentRegister.Tss(0),
-            Ldtr = SegmentRegister.Unusable,
-            Gdtr = new DescriptorTable(BootLayout.Gdt, (ushort)((gdt.Length * sizeof(ulong)) - 1)),
-        };
     }
 }

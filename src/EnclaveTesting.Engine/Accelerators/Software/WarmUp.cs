@@ -14,7 +14,7 @@ internal static class WarmUp
 {
     private const ulong Code = 0x10_0000, Data = 0x8_0000;
     private const int Slot = 16; // an instruction has 15 bytes at most
-    private const ulong ProtectedPagedMode = 0x8000_0033, PaeAndSse = 0x620, LongMode = 0x500, AlwaysOne = 2;
+    private const ulong AlwaysOne = 2;
 
     private static readonly Lazy<Thread> Worker = new(Start);
 
@@ -47,7 +47,7 @@ internal static class WarmUp
             cpu.Step();
         }
 
-        return platform.Unimplemented;
+        return platform.Unimplemented.Count;
     }
 
     private static Thread Start()
@@ -71,23 +71,6 @@ internal static class WarmUp
 
     private static BootEntry Entry(GuestMemory memory)
     {
-        SegmentRegister data = SegmentRegister.Data(BootLayout.DataSelector);
-        var system = new CpuSystemRegisters
-        {
-            Cs = SegmentRegister.Code64(BootLayout.CodeSelector),
-            Ds = data,
-            Es = data,
-            Fs = data,
-            Gs = data,
-            Ss = data,
-            Tr = SegmentRegister.Tss(0),
-            Ldtr = SegmentRegister.Unusable,
-            Cr0 = ProtectedPagedMode,
-            Cr3 = PageTables.Write(memory),
-            Cr4 = PaeAndSse,
-            Efer = LongMode,
-        };
-
         // Whatever an instruction addresses is data; RCX also counts.
         var registers = new CpuRegisters
         {
@@ -110,44 +93,6 @@ internal static class WarmUp
             R14 = Data,
             R15 = Data,
         };
-        return new BootEntry(registers, system);
-    }
-
-    /// <summary>Nothing but a CPU and RAM.</summary>
-    private sealed class NoPlatform : ICpuPlatform
-    {
-        public int Unimplemented { get; private set; }
-
-        public uint ReadPort(ushort port, int size) => uint.MaxValue;
-
-        public void WritePort(ushort port, int size, uint value)
-        {
-        }
-
-        public ulong ReadMmio(ulong address, int size) => ulong.MaxValue;
-
-        public void WriteMmio(ulong address, int size, ulong value)
-        {
-        }
-
-        public ulong ReadTsc(int cpu) => 0;
-
-        public bool TryReadMsr(int cpu, uint index, out ulong value)
-        {
-            value = 0;
-            return false;
-        }
-
-        public bool TryWriteMsr(int cpu, uint index, ulong value) => false;
-
-        public int TakeInterrupt(int cpu) => -1;
-
-        public ulong ReadTpr(int cpu) => 0;
-
-        public void WriteTpr(int cpu, ulong value)
-        {
-        }
-
-        public void NoteUnimplemented(int cpu, ulong rip, ReadOnlySpan<byte> bytes) => Unimplemented++;
+        return new BootEntry(registers, FlatMode.LongModeWithSse(memory));
     }
 }

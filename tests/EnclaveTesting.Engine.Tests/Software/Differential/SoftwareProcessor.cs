@@ -1,3 +1,4 @@
+using EnclaveTesting.Engine.Accelerators.Software;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu.Simd;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu.Translation;
@@ -20,7 +21,7 @@ internal sealed unsafe class SoftwareProcessor : IDisposable
     private const int Vectors = 32;
 
     private readonly GuestMemory _memory = GuestMemory.Allocate(MemorySize);
-    private readonly NothingElse _platform = new();
+    private readonly NoPlatform _platform = new();
 
     public SoftwareProcessor(TranslationMode translation = TranslationMode.Background)
     {
@@ -53,7 +54,7 @@ internal sealed unsafe class SoftwareProcessor : IDisposable
     public SoftwareCpu Cpu { get; }
 
     /// <summary>What the last case ran into, or null.</summary>
-    public string? Unimplemented => _platform.Unimplemented;
+    public string? Unimplemented => _platform.Unimplemented.LastOrDefault();
 
     /// <summary>The vector of the fault a run ended with, or -1: each handler is a HLT of its own.</summary>
     public int Fault
@@ -82,7 +83,7 @@ internal sealed unsafe class SoftwareProcessor : IDisposable
     public bool Run(ulong address, RegisterImage* input, RegisterImage* output)
     {
         CpuState* state = Cpu.State;
-        _platform.Unimplemented = null;
+        _platform.Unimplemented.Clear();
         for (int i = 0; i < 16; i++)
             state->Gpr[i] = input->Gpr[i];
         state->SetFlags(input->Flags & ~0x200UL);
@@ -134,41 +135,4 @@ internal sealed unsafe class SoftwareProcessor : IDisposable
     }
 
     private void Write(ulong address, ulong value) => _memory.TryWrite(new GuestAddress(address), value);
-
-    private sealed class NothingElse : ICpuPlatform
-    {
-        public string? Unimplemented { get; set; }
-
-        public uint ReadPort(ushort port, int size) => uint.MaxValue;
-
-        public void WritePort(ushort port, int size, uint value)
-        {
-        }
-
-        public ulong ReadMmio(ulong address, int size) => ulong.MaxValue;
-
-        public void WriteMmio(ulong address, int size, ulong value)
-        {
-        }
-
-        public ulong ReadTsc(int cpu) => 0;
-
-        public bool TryReadMsr(int cpu, uint index, out ulong value)
-        {
-            value = 0;
-            return false;
-        }
-
-        public bool TryWriteMsr(int cpu, uint index, ulong value) => false;
-
-        public int TakeInterrupt(int cpu) => -1;
-
-        public ulong ReadTpr(int cpu) => 0;
-
-        public void WriteTpr(int cpu, ulong value)
-        {
-        }
-
-        public void NoteUnimplemented(int cpu, ulong rip, ReadOnlySpan<byte> bytes) => Unimplemented = Convert.ToHexString(bytes);
-    }
 }
