@@ -29,6 +29,10 @@ internal sealed unsafe partial class SoftwareCpu
     private readonly ushort[] _localEntries = new ushort[TlbParts * TlbEntries];
     private int _localCount;
 
+    // Which pages the TLB may hold for writing, a bit for each, and one for several where there are more: a look at all entries is rarely needed.
+    private const int WritableBits = 1 << 16;
+    private readonly ulong[] _writable = new ulong[WritableBits / 64];
+
     /// <summary>Translates for an access of the current privilege; the TLB has the page afterwards.</summary>
     [MethodImpl(Jit.Hot)]
     private bool TryTranslate(ulong linear, Access access, out ulong physical)
@@ -105,6 +109,8 @@ internal sealed unsafe partial class SoftwareCpu
             NoteLocal(entry);
         entry->ReadTag = page | slow;
         entry->WriteTag = translation.MayWrite ? page | slow | writeSlow : TlbEntry.Invalid;
+        if (translation.MayWrite)
+            Writable(translation.Physical) |= WritableBit(translation.Physical);
     }
 
     private void NoteLocal(TlbEntry* entry)
@@ -282,6 +288,7 @@ internal sealed unsafe partial class SoftwareCpu
     private void FlushTlb()
     {
         new Span<byte>(_tlb, (int)TlbBytes).Fill((byte)TlbEntry.Invalid);
+        _writable.AsSpan().Clear();
         _tlbHasLarge = false;
         _localCount = 0;
         NewGeneration();
@@ -344,6 +351,8 @@ internal sealed unsafe partial class SoftwareCpu
     [MethodImpl(Jit.Hot)]
     internal void WatchPage(ulong physical)
     {
+        if ((Writable(physical) & WritableBit(physical)) == 0)
+            return;
         TlbEntry* end = _tlb + (TlbParts * TlbEntries);
         for (TlbEntry* entry = _tlb; entry < end; entry++)
         {
@@ -351,6 +360,10 @@ internal sealed unsafe partial class SoftwareCpu
                 entry->WriteTag |= TlbEntry.Slow;
         }
     }
+
+    private ref ulong Writable(ulong physical) => ref _writable[(physical >> 18) % (WritableBits / 64)];
+
+    private static ulong WritableBit(ulong physical) => 1UL << (int)(physical >> 12);
 
     private struct Translation
     {
