@@ -16,6 +16,7 @@ internal sealed unsafe partial class HostMapping : SafeHandle
     private const uint CloseOnExec = 1;
     private const int MapAnonymousLinux = 0x20, MapNoReserveLinux = 0x4000, MapAnonymousBsd = 0x1000;
     private const int AdviseHugePage = 14;
+    private const long HugePage = 2 << 20;
     private const uint MemCommitReserve = 0x3000, MemRelease = 0x8000, PageReadWrite = 4;
 
     private readonly nuint _length;
@@ -45,7 +46,9 @@ internal sealed unsafe partial class HostMapping : SafeHandle
             int flags = MapPrivate | (OperatingSystem.IsMacOS() || OperatingSystem.IsFreeBSD()
                 ? MapAnonymousBsd
                 : MapAnonymousLinux | MapNoReserveLinux);
-            address = MMap(0, (nuint)length, ProtRead | ProtWrite, flags, -1, 0);
+            address = OperatingSystem.IsLinux() && length >= HugePage && length % Environment.SystemPageSize == 0
+                ? MapAligned(length, flags)
+                : MMap(0, (nuint)length, ProtRead | ProtWrite, flags, -1, 0);
         }
 
         int error = Marshal.GetLastPInvokeError();
@@ -107,6 +110,21 @@ internal sealed unsafe partial class HostMapping : SafeHandle
 
     protected override bool ReleaseHandle() =>
         OperatingSystem.IsWindows() ? VirtualFree(handle, 0, MemRelease) : MUnmap(handle, _length) == 0;
+
+    // A huge page of the host then is one of the guest, too; Linux before 6.7 does not see to it.
+    private static nint MapAligned(long length, int flags)
+    {
+        nint start = MMap(0, (nuint)(length + HugePage), ProtRead | ProtWrite, flags, -1, 0);
+        if (start == -1)
+            return start;
+        nint address = (nint)((start + HugePage - 1) & -HugePage);
+        nint before = address - start, after = (nint)HugePage - before;
+        if (before > 0)
+            _ = MUnmap(start, (nuint)before);
+        if (after > 0)
+            _ = MUnmap(address + (nint)length, (nuint)after);
+        return address;
+    }
 
     [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
     private static partial nint MMap(nint address, nuint length, int protection, int flags, int fd, nint offset);
