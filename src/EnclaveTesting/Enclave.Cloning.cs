@@ -111,15 +111,17 @@ public sealed partial class Enclave
     {
         MicroVm? machine = null;
         string? problem;
+        bool damaged = false;
         try
         {
             machine = await Task.Run(() => MicroVm.Restore(found.Machine, MachineOptions()), cancellationToken).ConfigureAwait(false);
             Parent.Begin(machine);
             problem = await ParentRehearsal.RunAsync(Parent, found.Record.Journal, Shorter(_options.StartupTimeout, LongestRehearsal), cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is StateFormatException or ArgumentException or GuestMemoryException or AcceleratorUnavailableException or ObjectDisposedException)
+        catch (Exception exception) when (exception is StateFormatException or ArgumentException or GuestMemoryException or AcceleratorUnavailableException or ObjectDisposedException or IOException)
         {
             problem = exception.Message;
+            damaged = exception is StateFormatException;
         }
         catch
         {
@@ -135,7 +137,10 @@ public sealed partial class Enclave
             return machine;
         }
 
-        SnapshotLog.Rejected(_log, Name, problem);
+        if (damaged)
+            SnapshotLog.Damaged(_log, problem);
+        else
+            SnapshotLog.Rejected(_log, Name, problem);
         if (machine is not null)
             await machine.DisposeAsync().ConfigureAwait(false);
         // What the scripts have done so far was for nothing.

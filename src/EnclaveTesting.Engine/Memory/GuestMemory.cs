@@ -92,6 +92,27 @@ internal sealed unsafe class GuestMemory : IDisposable
         return memory;
     }
 
+    /// <summary>RAM of its own that begins with pages that lie elsewhere.</summary>
+    /// <param name="size">Bytes, as they were allowed when the pages were saved.</param>
+    /// <param name="source">The pages; stays the caller's.</param>
+    /// <exception cref="GuestMemoryException">The size is more than the host has, or the host refuses.</exception>
+    /// <inheritdoc cref="IPageSource.Read" path="/exception"/>
+    public static GuestMemory Read(long size, IPageSource source)
+    {
+        CheckAvailable(size);
+        var memory = new GuestMemory(size);
+        try
+        {
+            PageReader.ReadAll(source.Pieces, piece => source.Read(piece, memory.WritablePages(source.Pieces[piece])));
+            return memory;
+        }
+        catch
+        {
+            memory.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>
     /// Keeps what the RAM holds now, while nobody writes there. Where the host can share pages the RAM itself goes on with the image's,
     /// so that the next image is only what was written since.
@@ -270,6 +291,13 @@ internal sealed unsafe class GuestMemory : IDisposable
             pages.AsSpan(run.First, run.Count).Fill(true);
         for (int page = 0; page < pages.Length; page++)
             pages[page] = pages[page] && Page(page).ContainsAnyExcept((byte)0);
+    }
+
+    private Span<byte> WritablePages(PageRun pages)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(pages.First);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(pages.First + (long)pages.Count, Size / PageBytes, nameof(pages));
+        return new Span<byte>(_base + (pages.First * (long)PageBytes), checked(pages.Count * PageBytes));
     }
 
     private Span<byte> Page(int number) => new(_base + (number * (long)PageBytes), PageBytes);

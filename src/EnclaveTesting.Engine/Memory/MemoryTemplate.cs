@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace EnclaveTesting.Engine.Memory;
 
 /// <summary>
@@ -57,8 +59,22 @@ internal sealed unsafe class MemoryTemplate : IDisposable
         return template;
     }
 
-    /// <summary>Makes one of pages that come from elsewhere, through <see cref="Write"/>.</summary>
-    public static MemoryTemplate Create(IReadOnlyList<PageRun> runs, bool shared = true) => new(runs, shared);
+    /// <summary>Makes one of pages that lie elsewhere.</summary>
+    /// <inheritdoc cref="IPageSource.Read" path="/exception"/>
+    public static MemoryTemplate Read(IPageSource source, bool shared = true)
+    {
+        var template = new MemoryTemplate(source.Runs, shared);
+        try
+        {
+            PageReader.ReadAll(source.Pieces, piece => template.Read(source, piece));
+            return template;
+        }
+        catch
+        {
+            template.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>Groups pages into runs.</summary>
     public static IReadOnlyList<PageRun> FindRuns(ReadOnlySpan<bool> isNeeded)
@@ -69,15 +85,6 @@ internal sealed unsafe class MemoryTemplate : IDisposable
             if (runs.Count <= MaximumRuns)
                 return runs;
         }
-    }
-
-    /// <summary>Fills pages; before any guest uses them.</summary>
-    public void Write(int storedPage, ReadOnlySpan<byte> bytes)
-    {
-        if (_file is not null)
-            _file.Write(Offset(storedPage), bytes);
-        else
-            bytes.CopyTo(new Span<byte>(_copy!.Pointer + Offset(storedPage), bytes.Length));
     }
 
     /// <summary>Puts the pages into a mapping, shared where that is possible; what the mapping had there is gone.</summary>
@@ -115,6 +122,31 @@ internal sealed unsafe class MemoryTemplate : IDisposable
             return;
         _file?.Dispose();
         _copy?.Dispose();
+    }
+
+    // Before any guest uses them.
+    private void Read(IPageSource source, int piece)
+    {
+        PageRun pages = source.Pieces[piece];
+        int length = checked((int)Offset(pages.Count));
+        if (_file is null)
+        {
+            source.Read(piece, new Span<byte>(_copy!.Pointer + Offset(pages.Stored), length));
+            return;
+        }
+
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(length);
+        source.Read(piece, buffer.AsSpan(0, length));
+        _file.Write(Offset(pages.Stored), buffer.AsSpan(0, length));
+        ArrayPool<byte>.Shared.Return(buffer);
+    }
+
+    private void Write(int storedPage, ReadOnlySpan<byte> bytes)
+    {
+        if (_file is not null)
+            _file.Write(Offset(storedPage), bytes);
+        else
+            bytes.CopyTo(new Span<byte>(_copy!.Pointer + Offset(storedPage), bytes.Length));
     }
 
     private static List<PageRun> FindRuns(ReadOnlySpan<bool> isNeeded, int gap)

@@ -1,6 +1,4 @@
-using System.Buffers;
 using System.Buffers.Binary;
-using System.Runtime.ExceptionServices;
 using EnclaveTesting.Engine.Memory;
 using Microsoft.Win32.SafeHandles;
 
@@ -8,14 +6,14 @@ namespace EnclaveTesting.Engine.State;
 
 /// <summary>
 /// A saved machine in a file: header, description, state, attachment, table of page runs, pages without the long stretches of zeroes; each part
-/// is followed by its checksum. The file is read and checked once and never mapped: what another process does to it later reaches no machine.
+/// is followed by its checksum. The file is read, checked and never mapped: what another process does to it meanwhile reaches no machine.
 /// </summary>
 internal static class SnapshotFile
 {
     /// <summary>Changes with the layout of the file; what the parts hold belongs to one build of the engine.</summary>
-    private const int Version = 2;
+    private const int Version = 3;
 
-    private const int HeaderSize = 72, RunSize = 8, PagesAtOnce = 128, MostReaders = 4;
+    private const int HeaderSize = 72, RunSize = 8;
     private const int PageSize = (int)MemoryLayout.PageSize;
     private const int LongestState = 64 << 20, LongestAttachment = 256 << 20, MostRuns = 1 << 16;
 
@@ -68,36 +66,37 @@ internal static class SnapshotFile
         Write(file, table);
         foreach (PageRun run in runs)
         {
-            for (int page = run.First; page < run.End; page += PagesAtOnce)
-                Write(file, memory.Pages(page, Math.Min(PagesAtOnce, run.End - page)));
+            foreach (PageRun piece in SnapshotPages.PiecesOf(run))
+                Write(file, memory.Pages(piece.First, piece.Count));
         }
     }
 
-    /// <summary>Reads a machine from a file.</summary>
+    /// <summary>
+    /// Reads a machine from a file, all but its memory: that is read, and checked, when the first machine is made of it, and once more for the
+    /// others, which share it. Until then the file is kept open.
+    /// </summary>
     /// <exception cref="StateFormatException">The file is damaged, cut short, of another kind, or of another build of the engine.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static MachineSnapshot Load(string path)
     {
         // On Windows the file could not be replaced by a newer one otherwise.
-        using SafeFileHandle file = File.OpenHandle(path, share: FileShare.Read | FileShare.Delete, options: FileOptions.SequentialScan);
-        var reader = new Reader(path, file);
-        (Header header, MachineDescription description) = ReadDescription(path, reader);
-        long stateOffset = reader.Offset;
-        ReadOnlyMemory<byte> state = reader.ReadPart(header.State);
-        ReadOnlyMemory<byte> attachment = reader.ReadPart(header.Attachment);
-        IReadOnlyList<PageRun> runs = ReadRuns(path, reader, header, description.MemoryBytes);
-        MemoryTemplate template = MemoryTemplate.Create(runs);
+        SafeFileHandle file = File.OpenHandle(path, share: FileShare.Read | FileShare.Delete, options: FileOptions.SequentialScan);
         try
         {
-            ReadPages(path, file, reader.Offset, runs, template);
+            var reader = new SnapshotReader(path, file);
+            (Header header, MachineDescription description) = ReadDescription(path, reader);
+            long stateOffset = reader.Offset;
+            ReadOnlyMemory<byte> state = reader.ReadPart(header.State);
+            ReadOnlyMemory<byte> attachment = reader.ReadPart(header.Attachment);
+            IReadOnlyList<PageRun> runs = ReadRuns(path, reader, header, description.MemoryBytes);
+            var memory = new MemoryImage(description.MemoryBytes, new SnapshotPages(path, file, reader.Offset, runs));
+            return new MachineSnapshot(description, path, stateOffset, state, memory) { Attachment = attachment };
         }
         catch
         {
-            template.Dispose();
+            file.Dispose();
             throw;
         }
-
-        return new MachineSnapshot(description, path, stateOffset, state, new MemoryImage(description.MemoryBytes, template, [], [])) { Attachment = attachment };
     }
 
     /// <summary>Says what is in a file without reading it whole.</summary>
@@ -105,10 +104,10 @@ internal static class SnapshotFile
     public static MachineDescription Describe(string path)
     {
         using SafeFileHandle file = File.OpenHandle(path);
-        return ReadDescription(path, new Reader(path, file)).Description;
+        return ReadDescription(path, new SnapshotReader(path, file)).Description;
     }
 
-    private static (Header Header, MachineDescription Description) ReadDescription(string path, Reader reader)
+    private static (Header Header, MachineDescription Description) ReadDescription(string path, SnapshotReader reader)
     {
         Header header = ReadHeader(path, reader);
         MachineDescription description = new();
@@ -118,7 +117,7 @@ internal static class SnapshotFile
         return (header, description);
     }
 
-    private static Header ReadHeader(string path, Reader reader)
+    private static Header ReadHeader(string path, SnapshotReader reader)
     {
         byte[] header = new byte[HeaderSize];
         reader.ReadExactly(header);
@@ -148,7 +147,7 @@ internal static class SnapshotFile
         return value >= 0 && value <= most ? value : throw new StateFormatException(path, offset, $"at most {most}", $"{value}");
     }
 
-    private static List<PageRun> ReadRuns(string path, Reader reader, in Header header, long memory)
+    private static List<PageRun> ReadRuns(string path, SnapshotReader reader, in Header header, long memory)
     {
         long at = reader.Offset;
         ReadOnlySpan<byte> table = reader.ReadPart(header.Runs * RunSize).Span;
@@ -165,45 +164,10 @@ internal static class SnapshotFile
         }
 
         // Before anything is reserved for them.
-        long bytes = (stored * PageSize) + (runs.Sum(run => (run.Count + PagesAtOnce - 1) / PagesAtOnce) * (long)PartChecksum.Size);
+        long bytes = (stored * PageSize) + (runs.Sum(run => (long)SnapshotPages.CountPieces(run)) * PartChecksum.Size);
         if (stored != header.Pages || reader.Length - reader.Offset != bytes)
             throw new StateFormatException(path, reader.Offset, $"{bytes} bytes of pages", $"{reader.Length - reader.Offset}: the file is cut short or damaged");
         return runs;
-    }
-
-    // On several threads: most of the time that a restored machine takes to start goes here.
-    private static void ReadPages(string path, SafeFileHandle file, long offset, IReadOnlyList<PageRun> runs, MemoryTemplate template)
-    {
-        var pieces = new List<(long Offset, int Stored, int Count)>();
-        foreach (PageRun run in runs)
-        {
-            for (int done = 0; done < run.Count; done += PagesAtOnce)
-            {
-                int count = Math.Min(PagesAtOnce, run.Count - done);
-                pieces.Add((offset, run.Stored + done, count));
-                offset += ((long)count * PageSize) + PartChecksum.Size;
-            }
-        }
-
-        try
-        {
-            Parallel.For(
-                0,
-                pieces.Count,
-                new ParallelOptions { MaxDegreeOfParallelism = Math.Min(Environment.ProcessorCount, MostReaders) },
-                static () => ArrayPool<byte>.Shared.Rent((PagesAtOnce * PageSize) + PartChecksum.Size),
-                (index, _, buffer) =>
-                {
-                    (long at, int stored, int count) = pieces[index];
-                    template.Write(stored, new Reader(path, file, at).ReadChecked(buffer.AsSpan(0, (count * PageSize) + PartChecksum.Size)));
-                    return buffer;
-                },
-                static buffer => ArrayPool<byte>.Shared.Return(buffer));
-        }
-        catch (AggregateException exception)
-        {
-            ExceptionDispatchInfo.Throw(exception.InnerExceptions[0]);
-        }
     }
 
     private static void Write(FileStream file, ReadOnlySpan<byte> part)
@@ -215,48 +179,4 @@ internal static class SnapshotFile
     }
 
     private readonly record struct Header(int Description, int State, int Attachment, int Runs, long Pages);
-
-    /// <summary>Reads a file from front to back and trusts nothing in it.</summary>
-    private sealed class Reader(string path, SafeFileHandle file, long offset = 0)
-    {
-        public long Offset { get; private set; } = offset;
-
-        public long Length { get; } = RandomAccess.GetLength(file);
-
-        public void ReadExactly(Span<byte> bytes)
-        {
-            int done = 0;
-            for (int count; done < bytes.Length; done += count)
-            {
-                count = RandomAccess.Read(file, bytes[done..], Offset + done);
-                if (count == 0)
-                    throw new StateFormatException(path, Offset, $"{bytes.Length} bytes", $"{done}: the file is cut short");
-            }
-
-            Offset += done;
-        }
-
-        /// <summary>Reads a part with its checksum behind it, and gives it without.</summary>
-        public ReadOnlySpan<byte> ReadChecked(Span<byte> both)
-        {
-            long at = Offset;
-            ReadExactly(both);
-            ReadOnlySpan<byte> part = both[..^PartChecksum.Size];
-            Span<byte> checksum = stackalloc byte[PartChecksum.Size];
-            PartChecksum.Compute(part, checksum);
-            if (!checksum.SequenceEqual(both[^PartChecksum.Size..]))
-                throw new StateFormatException(path, at, $"{part.Length} bytes with checksum {Convert.ToHexStringLower(both[^PartChecksum.Size..])}", $"{Convert.ToHexStringLower(checksum)}: the file is damaged");
-            return part;
-        }
-
-        public ReadOnlyMemory<byte> ReadPart(int length)
-        {
-            // Not more than the file can have is reserved.
-            if (length + PartChecksum.Size > Length - Offset)
-                throw new StateFormatException(path, Offset, $"{length + PartChecksum.Size} bytes", $"{Length - Offset}: the file is cut short");
-            byte[] bytes = new byte[length + PartChecksum.Size];
-            ReadChecked(bytes);
-            return bytes.AsMemory(0, length);
-        }
-    }
 }

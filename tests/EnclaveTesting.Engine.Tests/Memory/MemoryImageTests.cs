@@ -84,7 +84,7 @@ public class MemoryImageTests
     [Fact]
     public void Pages_that_the_last_user_has_released_are_nobody_s_any_more()
     {
-        MemoryTemplate template = MemoryTemplate.Create([new PageRun(0, 1, 0)], shared: false);
+        MemoryTemplate template = MemoryTemplate.Read(new Pages(0), shared: false);
         template.Share().Dispose();
         template.Dispose();
 
@@ -92,10 +92,78 @@ public class MemoryImageTests
     }
 
     [Fact]
+    public void Guests_of_an_image_that_lies_elsewhere_have_its_pages()
+    {
+        var pages = new Pages(3, 4, 700, (int)(Size / Page) - 1);
+        using var image = new MemoryImage(Size, pages);
+        using GuestMemory first = image.Clone();
+        Put(first, 3, 99);
+        using GuestMemory second = image.Clone();
+        Put(second, 4, 98);
+        using GuestMemory third = image.Clone();
+
+        Get(first, 3, 4, 5, 700, (Size / Page) - 1).Should().Equal(99, 4, 0, 700 & 0xFF, 0xFF);
+        Get(second, 3, 4, 5, 700, (Size / Page) - 1).Should().Equal(3, 98, 0, 700 & 0xFF, 0xFF);
+        Get(third, 3, 4, 5, 700, (Size / Page) - 1).Should().Equal(3, 4, 0, 700 & 0xFF, 0xFF);
+        pages.Reads.Should().Be(8, "the first guest has pages of its own, the others share theirs");
+        pages.IsDisposed.Should().BeTrue("nobody will need them again");
+    }
+
+    [Fact]
+    public void Guests_that_want_an_image_at_once_all_get_it_whole()
+    {
+        using var image = new MemoryImage(Size, new Pages([.. Enumerable.Range(0, 2000)]));
+        GuestMemory[] guests = [.. Enumerable.Range(0, 8).AsParallel().WithDegreeOfParallelism(8).Select(_ => image.Clone())];
+        try
+        {
+            foreach (GuestMemory guest in guests)
+                guest.Pages(0, 2001).SequenceEqual(guests[0].Pages(0, 2001)).Should().BeTrue();
+            Get(guests[7], 0, 1, 1999, 2000).Should().Equal(0, 1, 1999 & 0xFF, 0);
+        }
+        finally
+        {
+            foreach (GuestMemory guest in guests)
+                guest.Dispose();
+        }
+    }
+
+    [Fact]
+    public void Pages_that_cannot_be_read_make_no_guest_and_may_be_tried_again()
+    {
+        var pages = new Pages(3, 4, 700) { Broken = 700 };
+        using var image = new MemoryImage(Size, pages);
+        image.Invoking(broken => broken.Clone()).Should().Throw<IOException>().WithMessage("page 700");
+
+        pages.Broken = -1;
+        using GuestMemory first = image.Clone();
+        pages.Broken = 4;
+        image.Invoking(broken => broken.Clone()).Should().Throw<IOException>().WithMessage("page 4");
+        pages.Broken = -1;
+        using GuestMemory second = image.Clone();
+
+        Get(first, 3, 4, 700).Should().Equal(3, 4, 700 & 0xFF);
+        Get(second, 3, 4, 700).Should().Equal(3, 4, 700 & 0xFF);
+    }
+
+    [Fact]
+    public void A_disposed_image_lets_go_of_where_it_lies()
+    {
+        var pages = new Pages(1);
+        var image = new MemoryImage(Size, pages);
+        image.Clone().Dispose();
+
+        image.Dispose();
+        image.Dispose();
+
+        pages.IsDisposed.Should().BeTrue();
+        image.Invoking(disposed => disposed.Clone()).Should().Throw<ObjectDisposedException>();
+    }
+
+    [Fact]
     public void Memory_that_the_host_does_not_have_is_refused_to_clones_too()
     {
         long size = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / Page * Page * 2;
-        using var image = new MemoryImage(size, MemoryTemplate.Create([]), [], []);
+        using var image = new MemoryImage(size, new Pages(0));
 
         image.Invoking(saved => saved.Clone()).Should().Throw<GuestMemoryException>().WithMessage("*larger than what this host has*");
     }
@@ -137,4 +205,31 @@ public class MemoryImageTests
     private static void Put(GuestMemory memory, long page, byte value) => memory.GetSpan(new GuestAddress((ulong)page * Page), Page)[17] = value;
 
     private static int[] Get(GuestMemory memory, params long[] pages) => [.. pages.Select(page => (int)memory.GetSpan(new GuestAddress((ulong)page * Page), Page)[17])];
+
+    /// <summary>Pages full of the low byte of their numbers, each a run and a piece of its own.</summary>
+    private sealed class Pages(params int[] numbers) : IPageSource
+    {
+        private int _reads;
+
+        public IReadOnlyList<PageRun> Runs { get; } = [.. numbers.Select((number, i) => new PageRun(number, 1, i))];
+
+        public IReadOnlyList<PageRun> Pieces => Runs;
+
+        public int Reads => _reads;
+
+        public int Broken { get; set; } = -1;
+
+        public bool IsDisposed { get; private set; }
+
+        public void Read(int piece, Span<byte> bytes)
+        {
+            ObjectDisposedException.ThrowIf(IsDisposed, this);
+            Interlocked.Increment(ref _reads);
+            if (numbers[piece] == Broken)
+                throw new IOException($"page {Broken}");
+            bytes.Fill((byte)numbers[piece]);
+        }
+
+        public void Dispose() => IsDisposed = true;
+    }
 }

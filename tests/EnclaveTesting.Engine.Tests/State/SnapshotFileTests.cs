@@ -50,6 +50,39 @@ public sealed class SnapshotFileTests(ITestOutputHelper output) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Later_machines_of_a_file_share_its_pages_with_each_other()
+    {
+        using MachineSnapshot snapshot = SnapshotFile.Load(_path);
+        await using BareMetalGuest first = BareMetalGuest.Restore(snapshot, Options);
+        snapshot.Memory.StoredBytes.Should().Be(0, "many processes make one machine only");
+        (await first.CommandAsync("echo first")).Should().Be("first");
+
+        await using BareMetalGuest second = BareMetalGuest.Restore(snapshot, Options);
+        long stored = snapshot.Memory.StoredBytes;
+        File.Delete(_path);
+        await using BareMetalGuest third = BareMetalGuest.Restore(snapshot, Options);
+
+        stored.Should().BePositive();
+        snapshot.Memory.StoredBytes.Should().Be(stored);
+        (await second.CommandAsync("echo second")).Should().Be("second");
+        (await third.CommandAsync("echo third")).Should().Be("third");
+        (await first.CommandAsync("echo again")).Should().Be("again");
+    }
+
+    [Fact]
+    public async Task A_file_that_is_damaged_after_the_first_machine_harms_only_later_ones()
+    {
+        using MachineSnapshot snapshot = SnapshotFile.Load(_path);
+        await using BareMetalGuest first = BareMetalGuest.Restore(snapshot, Options);
+        using (var file = new FileStream(_path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete))
+            file.SetLength(_file.Length - 100);
+
+        snapshot.Invoking(saved => BareMetalGuest.Restore(saved, Options)).Should().Throw<StateFormatException>().Which.Found.Should().Contain("cut short");
+
+        (await first.CommandAsync("echo unharmed")).Should().Be("unharmed");
+    }
+
+    [Fact]
     public void What_is_cut_short_is_refused()
     {
         foreach (int length in (int[])[0, 1, 7, HeaderSize - 1, HeaderSize, HeaderSize + 10, _file.Length / 2, _file.Length - 1])
@@ -72,7 +105,7 @@ public sealed class SnapshotFileTests(ITestOutputHelper output) : IAsyncLifetime
             });
             try
             {
-                SnapshotFile.Load(path).Dispose();
+                ReadAll(path);
             }
             catch (StateFormatException exception)
             {
@@ -80,7 +113,7 @@ public sealed class SnapshotFileTests(ITestOutputHelper output) : IAsyncLifetime
             }
 
             await cut;
-            FluentActions.Invoking(() => SnapshotFile.Load(path)).Should().Throw<StateFormatException>();
+            path.Invoking(ReadAll).Should().Throw<StateFormatException>();
         }
     }
 
@@ -111,7 +144,7 @@ public sealed class SnapshotFileTests(ITestOutputHelper output) : IAsyncLifetime
 
         byte[] older = [.. _file];
         older[8] = 0;
-        Refused(older).Expected.Should().Be("format version 2");
+        Refused(older).Expected.Should().Be("format version 3");
 
         byte[] otherBuild = [.. _file];
         Guid.NewGuid().TryWriteBytes(otherBuild.AsSpan(16));
@@ -201,9 +234,15 @@ public sealed class SnapshotFileTests(ITestOutputHelper output) : IAsyncLifetime
         }
     }
 
+    private static void ReadAll(string path)
+    {
+        using MachineSnapshot snapshot = SnapshotFile.Load(path);
+        snapshot.Memory.Clone().Dispose();
+    }
+
     private StateFormatException Refused(byte[] file)
     {
         File.WriteAllBytes(_path, file);
-        return _path.Invoking(path => SnapshotFile.Load(path).Dispose()).Should().Throw<StateFormatException>().Which;
+        return _path.Invoking(ReadAll).Should().Throw<StateFormatException>().Which;
     }
 }

@@ -145,7 +145,7 @@ public sealed class SavedBootTests : IDisposable
         await using Enclave enclave = await StartAsync(builder, Store());
         enclave.WasRestored.Should().BeFalse();
         (await enclave.CommandAsync("ping")).Should().Be("pong");
-        _warnings.Texts.Should().ContainSingle().Which.Should().Contain(file.FullName).And.Contain("damaged");
+        _warnings.Texts.Should().ContainSingle().Which.Should().Contain(file.FullName).And.Contain("damaged").And.Contain("was deleted");
         await using Enclave mended = await StartAsync(builder, Store());
         mended.WasRestored.Should().BeTrue();
     }
