@@ -28,16 +28,16 @@ internal sealed unsafe class KvmSystemCallEntry(FileDescriptor fd, KvmAssistCoun
         if (!KvmStateTransfer.TryWriteMsr(fd, EntryRegister, value))
             return false;
         _entry = value;
-        assist.Load();
-        Watch(assist.Cpu);
+        Watch(assist);
         return true;
     }
 
-    /// <summary>A CPU that was saved goes on.</summary>
-    public void Restore(KvmSoftwareAssist assist)
+    /// <summary>A CPU that was saved goes on: whether its guest has set an entry, and <see cref="Watch(KvmSoftwareAssist)"/> is called for.</summary>
+    public bool Restore() => KvmStateTransfer.TryReadMsr(fd, EntryRegister, out _entry) && _entry != 0;
+
+    /// <summary>Watches the guest's page fault handler.</summary>
+    public void Watch(KvmSoftwareAssist assist)
     {
-        if (!KvmStateTransfer.TryReadMsr(fd, EntryRegister, out _entry) || _entry == 0)
-            return;
         assist.Load();
         Watch(assist.Cpu);
     }
@@ -47,8 +47,7 @@ internal sealed unsafe class KvmSystemCallEntry(FileDescriptor fd, KvmAssistCoun
     /// <param name="failure">Why it cannot go on, or null.</param>
     public CpuStop Handle(KvmSoftwareAssist assist, out string? failure)
     {
-        assist.Load();
-        Watch(assist.Cpu);
+        Watch(assist);
         // KVM would stop at the same instruction again; so the first one of the handler is executed here.
         if (!TryTakeBack(assist))
             return assist.Execute(counted: false, out failure);

@@ -178,7 +178,8 @@ internal sealed unsafe class KvmVirtualCpu : IDisposable
     public void Configure(KvmVirtualCpuState state, int extendedSize)
     {
         KvmStateTransfer.Apply(_fd, state, extendedSize);
-        _systemCalls?.Restore(Assist);
+        if (_systemCalls is { } calls && calls.Restore())
+            calls.Watch(Assist);
         _cpuid = KvmCpuidTable.From(state.Cpuid);
     }
 
