@@ -126,6 +126,7 @@ internal sealed unsafe class GuestMemory : IDisposable
             pages.AsSpan().Fill(true);
         if (_template is { IsShared: true } template && known)
         {
+            KeepUsedOutside(template.Runs, pages);
             int changed = pages.AsSpan().Count(true);
             if (changed <= Math.Max(SmallDifference, template.Pages / 4))
                 return CaptureDifference(template, pages, changed);
@@ -136,6 +137,8 @@ internal sealed unsafe class GuestMemory : IDisposable
         if (taken.IsShared)
         {
             taken.MapInto(_mapping);
+            // The host had whole huge pages for them, which the next image would have to look through.
+            taken.DiscardOthers(_mapping, Size);
             _template?.Dispose();
             _template = taken.Share();
         }
@@ -289,7 +292,25 @@ internal sealed unsafe class GuestMemory : IDisposable
     {
         foreach (PageRun run in _template?.Runs ?? [])
             pages.AsSpan(run.First, run.Count).Fill(true);
-        for (int page = 0; page < pages.Length; page++)
+        KeepUsed(pages, 0, pages.Length);
+    }
+
+    // Where the template has nothing, a page of zeroes is as it was.
+    private void KeepUsedOutside(IReadOnlyList<PageRun> runs, bool[] pages)
+    {
+        int end = 0;
+        foreach (PageRun run in runs)
+        {
+            KeepUsed(pages, end, run.First);
+            end = run.End;
+        }
+
+        KeepUsed(pages, end, pages.Length);
+    }
+
+    private void KeepUsed(bool[] pages, int first, int end)
+    {
+        for (int page = first; page < end; page++)
             pages[page] = pages[page] && Page(page).ContainsAnyExcept((byte)0);
     }
 

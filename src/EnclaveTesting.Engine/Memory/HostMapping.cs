@@ -15,7 +15,7 @@ internal sealed unsafe partial class HostMapping : SafeHandle
     private const int MapPrivate = 2, MapFixed = 0x10;
     private const uint CloseOnExec = 1;
     private const int MapAnonymousLinux = 0x20, MapNoReserveLinux = 0x4000, MapAnonymousBsd = 0x1000;
-    private const int AdviseHugePage = 14;
+    private const int AdviseNotNeeded = 4, AdviseHugePage = 14;
     private const long HugePage = 2 << 20;
     private const uint MemCommitReserve = 0x3000, MemRelease = 0x8000, PageReadWrite = 4;
 
@@ -106,6 +106,15 @@ internal sealed unsafe partial class HostMapping : SafeHandle
             if (held)
                 file.Handle.DangerousRelease();
         }
+    }
+
+    /// <summary>Gives pages back to the host, which read as zeroes from now on; for what is zero already. Only advice: they may stay. On Linux.</summary>
+    public void Discard(long offset, long length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)(offset + length), _length, nameof(length));
+        if (OperatingSystem.IsLinux() && length > 0)
+            _ = MAdvise(handle + (nint)offset, (nuint)length, AdviseNotNeeded);
     }
 
     protected override bool ReleaseHandle() =>

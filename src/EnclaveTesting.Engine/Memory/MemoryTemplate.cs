@@ -100,6 +100,19 @@ internal sealed unsafe class MemoryTemplate : IDisposable
         }
     }
 
+    /// <summary>Gives back to the host what a mapping has besides these pages, which is zero.</summary>
+    public void DiscardOthers(HostMapping target, long length)
+    {
+        long end = 0;
+        foreach (PageRun run in Runs)
+        {
+            target.Discard(end, Offset(run.First) - end);
+            end = Offset(run.End);
+        }
+
+        target.Discard(end, length - end);
+    }
+
     /// <summary>Another user, who disposes it too.</summary>
     /// <exception cref="ObjectDisposedException">The last user has released it meanwhile.</exception>
     public MemoryTemplate Share()

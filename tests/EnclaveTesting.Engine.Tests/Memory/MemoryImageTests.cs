@@ -67,6 +67,27 @@ public class MemoryImageTests
     }
 
     [Fact]
+    public void Pages_that_are_zero_again_take_no_room_in_later_images()
+    {
+        using GuestMemory original = GuestMemory.Allocate(Size);
+        Put(original, 1, 1);
+        for (int page = 100; page < 3000; page++)
+            Put(original, page, 0);
+        using MemoryImage first = original.Capture();
+        for (int page = 100; page < 3000; page++)
+            Put(original, page, 2);
+        original.GetSpan(new GuestAddress(100 * Page), 2900 * Page).Clear();
+        Put(original, 1, 0);
+        Put(original, 3500, 3);
+        using MemoryImage second = original.Capture();
+        using GuestMemory clone = second.Clone();
+
+        Get(clone, 1, 100, 1500, 2999, 3000, 3500).Should().Equal(0, 0, 0, 0, 0, 3);
+        if (OperatingSystem.IsLinux())
+            second.StoredBytes.Should().BeLessThanOrEqualTo(first.StoredBytes + (2 * Page));
+    }
+
+    [Fact]
     public void An_image_after_many_changes_is_whole()
     {
         using GuestMemory original = GuestMemory.Allocate(Size);
