@@ -39,8 +39,7 @@ public class CloneResourceTests(ITestOutputHelper output)
     [Fact]
     public Task Cloning_and_disposing_leaves_nothing_behind() => SoakAsync(Accelerator.Software);
 
-    // Not EnclaveFact: it keeps what a test has started until the test is over, for its report.
-    [OnKvm]
+    [OnKvmFact]
     public Task Cloning_and_disposing_leaves_nothing_behind_on_kvm() => SoakAsync(Accelerator.Kvm);
 
     private async Task SoakAsync(Accelerator accelerator)
@@ -77,11 +76,6 @@ public class CloneResourceTests(ITestOutputHelper output)
         string[] status = File.ReadAllLines("/proc/self/status");
         long Value(string name) => long.Parse(Array.Find(status, line => line.StartsWith(name, StringComparison.Ordinal))!.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
         return (Value("RssAnon:"), Value("VmRSS:"));
-    }
-
-    private sealed class OnKvmAttribute : FactAttribute
-    {
-        public OnKvmAttribute() => Skip = Requirement.WhyNot(Accelerator.Kvm);
     }
 
     private sealed record Held(int Files, int EnclaveThreads, long Managed, long Own)

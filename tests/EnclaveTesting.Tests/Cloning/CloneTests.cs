@@ -1,3 +1,4 @@
+using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Devices.Vsock;
 using EnclaveTesting.Engine.Machine;
 using EnclaveTesting.Tests.Lifecycle;
@@ -42,6 +43,12 @@ public class CloneTests
         (await original.CommandAsync("ping")).Should().Be("pong");
         await original.Invoking(stopped => second.CloneAsync()).Should().ThrowAsync<InvalidOperationException>();
     }
+
+    [Fact]
+    public Task An_enclave_that_is_disposed_meanwhile_is_cloned_or_not() => DisposeWhileCloningAsync(Accelerator.Software);
+
+    [OnKvmFact]
+    public Task An_enclave_that_is_disposed_meanwhile_is_cloned_or_not_on_kvm() => DisposeWhileCloningAsync(Accelerator.Kvm);
 
     [Fact]
     public async Task A_clone_made_in_the_midst_of_the_heartbeat_has_its_answer()
@@ -114,5 +121,31 @@ public class CloneTests
 
         others.Should().Equal(ones);
         other.Console.Log.GetRawBytes().Should().Equal(one.Console.Log.GetRawBytes());
+    }
+
+    private static async Task DisposeWhileCloningAsync(Accelerator accelerator)
+    {
+        for (int i = 0; i < 10; i++)
+        {
+            Enclave original = await Guest.StartHelloAsync(builder => builder.WithAccelerator(accelerator));
+            Task<Enclave>[] cloning = [.. Enumerable.Range(0, 3).Select(_ => Task.Run(() => original.CloneAsync()))];
+            for (int turn = 0; turn < i; turn++)
+                await Task.Yield();
+            await original.DisposeAsync();
+            foreach (Task<Enclave> clone in cloning)
+            {
+                try
+                {
+                    await using Enclave lives = await clone;
+                    (await lives.CommandAsync("ping")).Should().Be("pong");
+                }
+                catch (InvalidOperationException)
+                {
+                    // It came too late.
+                }
+            }
+
+            await original.Invoking(gone => gone.CloneAsync()).Should().ThrowAsync<InvalidOperationException>();
+        }
     }
 }

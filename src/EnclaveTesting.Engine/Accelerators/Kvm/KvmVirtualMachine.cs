@@ -231,6 +231,9 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
     {
         lock (_pausing)
         {
+            // Nothing is left that could be stopped.
+            if (_disposed)
+                throw new InvalidOperationException("The machine does not run any more.");
             try
             {
                 Pause();
@@ -318,10 +321,14 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
     {
         if (_disposed)
             return;
-        _disposed = true;
         RequestStop();
         Join();
-        Release();
+        // Whoever has it paused looks at it until then.
+        lock (_pausing)
+        {
+            _disposed = true;
+            Release();
+        }
     }
 
     /// <summary>Has a new machine tell of what KVM does not execute, for the software CPU's help.</summary>
