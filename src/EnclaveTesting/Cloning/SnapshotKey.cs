@@ -13,6 +13,9 @@ internal static class SnapshotKey
 {
     private const int Size = 16;
 
+    // Longer than the steps of any clock that goes.
+    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(2);
+
     /// <summary>Makes the key of image, options, engine and, where the guest sees it, host.</summary>
     public static string Of(EifImage image, EnclaveOptions options, ParentBuilder parent, Accelerator accelerator)
     {
@@ -20,9 +23,11 @@ internal static class SnapshotKey
         Add(hash, SnapshotFile.Engine.ToString("n"));
         Add(hash, MachineDescription.DescribeHost(accelerator));
         Add(hash, string.Create(CultureInfo.InvariantCulture,
-            $"{accelerator}|{options.Time}|{options.TimeOfDay?.GetType().FullName}|{options.Seed}|{options.MemoryMiB}|{options.Cpus}|{options.Cid}|{options.CaptureLimit is not null}|{options.Acpi}|{options.Decompress}|{options.CpuTemplate}"));
+            $"{accelerator}|{options.Time}|{Describe(options.TimeOfDay)}|{options.Seed}|{options.MemoryMiB}|{options.Cpus}|{options.Cid}|{options.CaptureLimit is not null}|{options.Acpi}|{options.Decompress}|{options.CpuTemplate}|{options.SoftwareAssist}"));
         Add(hash, options.CommandLine ?? "");
-        Add(hash, options.SnapshotAfter!.Description);
+        Add(hash, options.SnapshotAfter!.Identity);
+        foreach (Func<Enclave, CancellationToken, Task> hook in options.BeforeStart)
+            Add(hash, CodeIdentity.Of(hook));
         AddNsm(hash, options);
         foreach ((string name, string value) in options.Environment.OrderBy(variable => variable.Key, StringComparer.Ordinal))
             Add(hash, $"{name}={value}");
@@ -43,8 +48,23 @@ internal static class SnapshotKey
         }
 
         Add(hash, string.Create(CultureInfo.InvariantCulture, $"{nsm.InstanceId}|{nsm.RoleArn}|{nsm.ModuleId}|{nsm.Region}|{nsm.DebugMode}|{nsm.Limits}|{nsm.RandomSeed}"));
+        Add(hash, nsm.Faults.ToString());
+        // Documents that it has asked for during its boot are in its memory.
+        Add(hash, (nsm.Authority?.RootCertificate ?? default).Span);
         foreach ((int index, PcrValue value) in nsm.PcrOverrides.OrderBy(register => register.Key))
             Add(hash, string.Create(CultureInfo.InvariantCulture, $"{index}={value}"));
+    }
+
+    // The time that the kernel reads while it boots stays in its memory: a clock that stands is told by it, one that goes by its distance from the host's.
+    private static string Describe(TimeProvider? time)
+    {
+        if (time is null || time == TimeProvider.System)
+            return time is null ? "" : "the host's";
+        DateTimeOffset now = time.GetUtcNow();
+        Thread.Sleep(Moment);
+        return time.GetUtcNow() == now
+            ? string.Create(CultureInfo.InvariantCulture, $"{now:O}")
+            : string.Create(CultureInfo.InvariantCulture, $"{(now - DateTimeOffset.UtcNow).TotalSeconds:F0} s from the host's");
     }
 
     private static void Add(IncrementalHash hash, string text) => Add(hash, Encoding.UTF8.GetBytes(text));

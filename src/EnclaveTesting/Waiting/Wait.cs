@@ -13,6 +13,9 @@ public abstract class Wait
     /// <summary>What is awaited, in words.</summary>
     internal abstract string Description { get; }
 
+    /// <summary>What tells it from another one that is described in the same words: which build of which function it calls.</summary>
+    internal virtual string Identity => Description;
+
     /// <summary>Whether it completes or fails by itself once the enclave has ended, after having seen all that came before.</summary>
     internal virtual bool ToleratesExit => false;
 
@@ -41,7 +44,7 @@ public abstract class Wait
     public static Wait ForConsole(Regex pattern)
     {
         ArgumentNullException.ThrowIfNull(pattern);
-        return ForConsole($"a console line matching /{pattern}/", pattern.IsMatch);
+        return ForConsole($"a console line matching /{pattern}/", pattern.IsMatch, $"{pattern.Options}");
     }
 
     /// <summary>Ready when the enclave accepts connections on a port; one is made and closed.</summary>
@@ -110,7 +113,7 @@ public abstract class Wait
     {
         ArgumentException.ThrowIfNullOrEmpty(description);
         ArgumentNullException.ThrowIfNull(wait);
-        return new SingleWait(description, (enclave, _, token) => Task.Run(() => wait(enclave, token), token));
+        return new SingleWait(description, (enclave, _, token) => Task.Run(() => wait(enclave, token), token), code: CodeIdentity.Of(wait));
     }
 
     /// <summary>Ready when both are.</summary>
@@ -129,7 +132,7 @@ public abstract class Wait
 
     internal abstract Task RunAsync(Enclave enclave, WaitReport report, CancellationToken cancellationToken);
 
-    private static SingleWait ForConsole(string awaited, Func<string, bool> predicate) => new(awaited, async (enclave, entry, token) =>
+    private static SingleWait ForConsole(string awaited, Func<string, bool> predicate, string? code = null) => new(awaited, async (enclave, entry, token) =>
     {
         try
         {
@@ -139,11 +142,13 @@ public abstract class Wait
         {
             entry.Seen = $"{enclave.Console.Log.LineCount} lines";
         }
-    }, toleratesExit: true);
+    }, toleratesExit: true, code);
 
-    private sealed class SingleWait(string awaited, Func<Enclave, WaitEntry, CancellationToken, Task> run, bool toleratesExit = false) : Wait
+    private sealed class SingleWait(string awaited, Func<Enclave, WaitEntry, CancellationToken, Task> run, bool toleratesExit = false, string? code = null) : Wait
     {
         internal override string Description => awaited;
+
+        internal override string Identity => $"{awaited}|{code}";
 
         internal override bool ToleratesExit => toleratesExit;
 
@@ -175,6 +180,8 @@ public abstract class Wait
     private sealed class CombinedWait(Wait left, Wait right, bool all) : Wait
     {
         internal override string Description => $"({left.Description} {(all ? "and" : "or")} {right.Description})";
+
+        internal override string Identity => $"({left.Identity} {(all ? "and" : "or")} {right.Identity})";
 
         internal override bool ToleratesExit => SucceedsAtExit || (left.ToleratesExit && right.ToleratesExit);
 

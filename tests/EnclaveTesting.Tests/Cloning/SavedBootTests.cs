@@ -1,5 +1,7 @@
 using EnclaveTesting.Engine.Accelerators;
+using EnclaveTesting.Engine.Devices.Nsm;
 using EnclaveTesting.Engine.Devices.Vsock;
+using EnclaveTesting.Engine.Machine;
 using EnclaveTesting.Engine.State;
 using EnclaveTesting.Tests.Lifecycle;
 using Microsoft.Extensions.Logging;
@@ -92,7 +94,10 @@ public sealed class SavedBootTests : IDisposable
         await using Enclave first = await StartAsync(builder, store);
 
         foreach (EnclaveBuilder changed in (EnclaveBuilder[])[builder.WithMemory(16), builder.WithCid(17), builder.WithCommandLine("more"), builder.WithoutNsm(),
-            builder.WithCpuTemplate(CpuTemplate.V2), builder.WithSeed(1), builder.WithEnvironment("A", "B"), builder.WithImage(Guest.Image("hello64")), builder.WithSnapshot(Wait.ForParentPort(9001))])
+            builder.WithCpuTemplate(CpuTemplate.V2), builder.WithSeed(1), builder.WithEnvironment("A", "B"), builder.WithImage(Guest.Image("hello64")), builder.WithSnapshot(Wait.ForParentPort(9001)),
+            builder.WithSoftwareAssist(false), builder.WithDecompression(false), builder.WithTime(MachineTime.Host), builder.WithCpus(2), builder.WithInitrd(new byte[512]), builder.WithCapture(),
+            builder.WithNsm(new NsmOptions { Authority = AttestationAuthority.Create() }), builder.WithNsm(new NsmOptions { Faults = new AttestationFaults { WrongRoot = true } }),
+            builder.WithTimeOfDay(new FixedTime(2020)), builder.WithTimeOfDay(new FixedTime(2030)), builder.BeforeStart((_, _) => Task.CompletedTask)])
         {
             await using Enclave enclave = await StartAsync(changed, store);
             enclave.WasRestored.Should().BeFalse();
@@ -100,6 +105,46 @@ public sealed class SavedBootTests : IDisposable
 
         await using Enclave again = await StartAsync(builder, store);
         again.WasRestored.Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task Functions_that_are_described_in_the_same_words_are_told_apart()
+    {
+        SnapshotStore store = Store();
+        EnclaveBuilder builder = Hello(parent => parent.Port(9001).Expect("ready\n"));
+        EnclaveBuilder[] builders =
+        [
+            builder.WithSnapshot(Wait.Until("it was told something", (enclave, _) => TellAsync(enclave, "one thing"))),
+            builder.WithSnapshot(Wait.Until("it was told something", (enclave, _) => TellAsync(enclave, "another thing"))),
+        ];
+        static async Task TellAsync(Enclave enclave, string what)
+        {
+            await enclave.Parent.WaitForConnectionAsync(9001);
+            await enclave.CommandAsync("console " + what);
+        }
+
+        List<(bool Restored, bool One, bool Another)> seen = [];
+        foreach (EnclaveBuilder one in (EnclaveBuilder[])[.. builders, .. builders])
+        {
+            await using Enclave enclave = await StartAsync(one, store);
+            string log = enclave.Console.ApplicationLog.Text;
+            seen.Add((enclave.WasRestored, log.Contains("one thing"), log.Contains("another thing")));
+        }
+
+        seen.Should().Equal((false, true, false), (false, false, true), (true, true, false), (true, false, true));
+    }
+
+    [Fact]
+    public async Task A_clock_that_goes_or_stands_as_it_did_is_the_same()
+    {
+        SnapshotStore store = Store();
+        EnclaveBuilder builder = Hello(parent => parent.Port(9001).Expect("ready\n")).WithSnapshot(After.Heartbeat);
+        foreach (Func<TimeProvider> clock in (Func<TimeProvider>[])[() => new FixedTime(2020), () => new LateTime(), () => TimeProvider.System])
+        {
+            await using Enclave first = await StartAsync(builder.WithTimeOfDay(clock()), store);
+            await using Enclave again = await StartAsync(builder.WithTimeOfDay(clock()), store);
+            (first.WasRestored, again.WasRestored).Should().Be((false, true));
+        }
     }
 
     [Fact]
@@ -255,6 +300,16 @@ public sealed class SavedBootTests : IDisposable
 
     // As another process would have it.
     private SnapshotStore Store() => new(() => new SnapshotCache(_directory.FullName));
+
+    private sealed class FixedTime(int year) : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => new(year, 1, 1, 0, 0, 0, TimeSpan.Zero);
+    }
+
+    private sealed class LateTime : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => base.GetUtcNow().AddDays(-100);
+    }
 
     private sealed class Warnings : ILoggerFactory, ILogger
     {
