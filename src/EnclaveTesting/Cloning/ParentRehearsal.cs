@@ -19,8 +19,8 @@ internal static class ParentRehearsal
         List<Task<string?>> connections = [];
         foreach (VsockJournalEntry entry in journal.Entries)
         {
-            var rehearsal = new VsockRehearsal(entry.Key);
-            if (!parent.TryReceive(rehearsal.Stream, out Task handled))
+            var rehearsal = new VsockRehearsal(entry);
+            if (!parent.TryReceive(rehearsal, out Task handled))
                 return $"the parent no longer has port {entry.Key.HostPort}, to which the enclave connected";
             connections.Add(PlayAsync(entry, rehearsal, handled, deadline.Token));
         }
@@ -56,6 +56,15 @@ internal static class ParentRehearsal
             rehearsal.EndSaying();
         if (entry.HostEnded && !await rehearsal.HearEndAsync(cancellationToken).ConfigureAwait(false))
             return $"port {entry.Key.HostPort} of the parent says more than it did when the enclave was saved";
+        if (entry.HostEnded && rehearsal.IsReset)
+            return $"port {entry.Key.HostPort} of the parent resets a connection that it ended in order when the enclave was saved";
+        if (entry.HostReset)
+        {
+            await handled.WaitAsync(cancellationToken).ConfigureAwait(false);
+            if (!rehearsal.IsReset)
+                return $"port {entry.Key.HostPort} of the parent no longer resets a connection that it reset when the enclave was saved";
+        }
+
         if (!entry.IsOver)
         {
             rehearsal.Close(Saved);
@@ -65,7 +74,7 @@ internal static class ParentRehearsal
         // What had come to its end does so here too, before the enclave goes on.
         if (entry.GuestEnded && entry.HostEnded)
             await handled.WaitAsync(cancellationToken).ConfigureAwait(false);
-        rehearsal.Close(entry.GuestEnded || entry.HostEnded ? null : "it was reset");
+        rehearsal.Close(entry.GuestEnded || entry.HostEnded || entry.HostReset ? null : "it was reset");
         return null;
     }
 }

@@ -149,12 +149,12 @@ public sealed class ParentInstance
     }
 
     /// <summary>Takes a connection that no port has accepted; false if the parent does not have the port.</summary>
-    /// <param name="stream">The connection, to be disposed by its script.</param>
+    /// <param name="rehearsal">The connection; its stream is disposed by its script.</param>
     /// <param name="handled">Completes when the script is over.</param>
-    internal bool TryReceive(VsockStream stream, out Task handled)
+    internal bool TryReceive(VsockRehearsal rehearsal, out Task handled)
     {
-        bool known = FindHandler(stream.HostPort) is not null;
-        handled = known ? Receive(stream) : Task.CompletedTask;
+        bool known = FindHandler(rehearsal.Stream.HostPort) is not null;
+        handled = known ? Receive(rehearsal.Stream, rehearsal) : Task.CompletedTask;
         return known;
     }
 
@@ -281,22 +281,22 @@ public sealed class ParentInstance
                 return;
             }
 
-            _ = Receive(stream, isAccepted: true);
+            _ = Receive(stream);
         }
     }
 
-    private Task Receive(VsockStream stream, bool isAccepted = false)
+    private Task Receive(VsockStream stream, VsockRehearsal? rehearsal = null)
     {
         Func<ParentPeer, ParentConnection, Task> handle = FindHandler(stream.HostPort)!;
-        var peer = new ParentPeer(stream, _forwards, _machine!);
+        var peer = new ParentPeer(stream, _forwards, _machine!, rehearsal);
         Task handled;
         lock (_lock)
         {
             var connection = new ParentConnection(peer, _connections.Count(other => other.Port == stream.HostPort) + 1, Stopwatch.GetElapsedTime(_started));
             _connections.Add(connection);
-            if (isAccepted)
+            if (rehearsal is null)
                 _accepted++;
-            handled = Task.Run(() => RunAsync(stream, peer, connection, handle));
+            handled = Task.Run(() => RunAsync(stream, peer, connection, handle, rehearsal));
             _tasks.RemoveAll(task => task.IsCompletedSuccessfully);
             _tasks.Add(handled);
         }
@@ -305,7 +305,7 @@ public sealed class ParentInstance
         return handled;
     }
 
-    private async Task RunAsync(VsockStream stream, ParentPeer peer, ParentConnection connection, Func<ParentPeer, ParentConnection, Task> handle)
+    private async Task RunAsync(VsockStream stream, ParentPeer peer, ParentConnection connection, Func<ParentPeer, ParentConnection, Task> handle, VsockRehearsal? rehearsal)
     {
         try
         {
@@ -319,7 +319,7 @@ public sealed class ParentInstance
             connection.End(connection.Satisfied.IsCompletedSuccessfully ? ParentConnectionState.Completed : ParentConnectionState.Failed,
                 connection.Satisfied.IsCompletedSuccessfully ? null : new ParentExpectationException("The enclave ended before it had done what was expected."));
         }
-        catch (VsockException exception) when (exception.Error == VsockError.MachineEnded && connection.Satisfied.IsCompletedSuccessfully)
+        catch (VsockException exception) when ((exception.Error == VsockError.MachineEnded || rehearsal?.IsLost == true) && connection.Satisfied.IsCompletedSuccessfully)
         {
             connection.End(ParentConnectionState.Completed);
         }

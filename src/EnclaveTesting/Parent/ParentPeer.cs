@@ -9,6 +9,7 @@ public sealed class ParentPeer
 {
     private readonly VsockStream _stream;
     private readonly MicroVm _machine;
+    private readonly VsockRehearsal? _rehearsal;
     private readonly LineReader _reader;
     private readonly Dialogue _dialogue = new();
     private bool _writingEnded;
@@ -16,8 +17,10 @@ public sealed class ParentPeer
     /// <param name="stream">The connection.</param>
     /// <param name="forwards">Where it may be passed on to.</param>
     /// <param name="machine">The enclave's.</param>
-    internal ParentPeer(VsockStream stream, ForwardAllowList forwards, MicroVm machine)
+    /// <param name="rehearsal">What the connection is part of; null where an enclave is at its other end.</param>
+    internal ParentPeer(VsockStream stream, ForwardAllowList forwards, MicroVm machine, VsockRehearsal? rehearsal = null)
     {
+        _rehearsal = rehearsal;
         _stream = stream;
         _machine = machine;
         Forwards = forwards;
@@ -136,7 +139,8 @@ public sealed class ParentPeer
     internal ParentPeer ToRecord() => new(this);
 
     /// <summary>Waits until a time has passed in the enclave.</summary>
-    internal Task DelayAsync(TimeSpan time, CancellationToken cancellationToken) => _machine.DelayAsync(time, isAwaited: false, _stream.Park, cancellationToken);
+    internal Task DelayAsync(TimeSpan time, CancellationToken cancellationToken) =>
+        _rehearsal?.PassAsync(Sent.Count, cancellationToken) ?? _machine.DelayAsync(time, isAwaited: false, _stream.Park, cancellationToken);
 
     /// <summary>Does nothing any more.</summary>
     internal async Task HangAsync(CancellationToken cancellationToken)

@@ -87,6 +87,53 @@ public sealed class SavedBootTests : IDisposable
     }
 
     [Fact]
+    public async Task Pauses_of_the_parent_have_passed_with_the_boot()
+    {
+        SnapshotStore store = Store();
+        EnclaveBuilder builder = Hello(parent => parent.Heartbeat(Heartbeat.Late(TimeSpan.FromHours(1))).Port(9001).Expect("ready\n").Port(7000).ExpectLine("hello from enclave").Delay(TimeSpan.FromHours(1))
+                .SlowDown(1, TimeSpan.FromHours(1)).ReplyLine("late"))
+            .WithStartupTimeout(TimeSpan.FromMinutes(5)).WithTime(MachineTime.Virtual).WithSnapshot(Wait.Until("the enclave has heard its parent", async (enclave, _) =>
+            {
+                await enclave.Parent.WaitForConnectionAsync(9001);
+                await enclave.CommandAsync("connect 7000");
+                await enclave.Console.WaitForLineAsync("late");
+            }));
+        await using Enclave booted = await StartAsync(builder, store);
+        await using Enclave restored = await StartAsync(builder, store);
+
+        restored.WasRestored.Should().BeTrue(string.Join('\n', _warnings.Texts));
+        await restored.Parent.VerifyAllAsync();
+        (await restored.Parent.WaitForConnectionAsync(7000)).Sent.Should().Equal("late\n"u8.ToArray());
+    }
+
+    [Fact]
+    public async Task A_parent_that_resets_what_it_ended_boots_its_enclave_and_so_does_one_that_resets_it_no_more()
+    {
+        SnapshotStore store = Store();
+        List<bool> restored = [];
+        foreach (bool throws in (bool[])[false, true, true, false])
+        {
+            EnclaveBuilder builder = Hello(parent => parent.Port(9001).Expect("ready\n").Port(7000).Handle(async (peer, token) =>
+            {
+                await peer.ReadLineAsync(token);
+                if (throws)
+                    throw new InvalidDataException("not today");
+            })).WithSnapshot(Wait.Until("the enclave has asked its parent", async (enclave, _) =>
+            {
+                await enclave.Parent.WaitForConnectionAsync(9001);
+                await enclave.CommandAsync("connect 7000");
+                await enclave.EndedAsync(7000);
+            }));
+            await using Enclave enclave = await StartAsync(builder, store);
+            restored.Add(enclave.WasRestored);
+            enclave.Parent.ConnectionsTo(7000).Should().ContainSingle().Which.State.Should().Be(throws ? ParentConnectionState.Failed : ParentConnectionState.Completed);
+        }
+
+        restored.Should().Equal([false, false, true, false], string.Join('\n', _warnings.Texts));
+        _warnings.Texts.Should().HaveCount(2).And.OnlyContain(text => text.Contains("port 7000") && text.Contains("reset"));
+    }
+
+    [Fact]
     public async Task Other_options_are_another_boot()
     {
         SnapshotStore store = Store();

@@ -455,6 +455,7 @@ internal sealed class VsockDevice : IVirtioDevice
         {
             // Not bounded by the guest: the host aborts what it knows, at most once each.
             _replies.Enqueue(ResetFor(connection.Key));
+            connection.Journal?.HostReset(connection.Key);
         }
 
         Forget(connection, connection.Failure);

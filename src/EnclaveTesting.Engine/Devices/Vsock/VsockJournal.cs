@@ -69,6 +69,13 @@ internal sealed class VsockJournal
             entry.HostEnded = true;
     }
 
+    /// <summary>The enclave was told that the parent has reset a connection.</summary>
+    public void HostReset(VsockKey key)
+    {
+        if (_open.TryGetValue(key, out VsockJournalEntry? entry))
+            entry.HostReset = true;
+    }
+
     /// <summary>A connection is over.</summary>
     public void Closed(VsockKey key)
     {

@@ -16,6 +16,9 @@ internal sealed record VsockJournalEntry
     /// <summary>Whether it had been told the same of the parent.</summary>
     public bool HostEnded { get; set; }
 
+    /// <summary>Whether the parent had reset it.</summary>
+    public bool HostReset { get; set; }
+
     /// <summary>Whether it was over.</summary>
     public bool IsOver { get; set; }
 
@@ -31,6 +34,7 @@ internal sealed record VsockJournalEntry
         Key = archive.Value(Key);
         GuestEnded = archive.Flag(GuestEnded);
         HostEnded = archive.Flag(HostEnded);
+        HostReset = archive.Flag(HostReset);
         IsOver = archive.Flag(IsOver);
         Turns = archive.List<(bool FromGuest, MemoryStream Bytes)>(Turns, mostTurns, turn =>
         {

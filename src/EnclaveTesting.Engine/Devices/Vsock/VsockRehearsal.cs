@@ -7,9 +7,17 @@ namespace EnclaveTesting.Engine.Devices.Vsock;
 internal sealed class VsockRehearsal
 {
     private readonly VsockConnection _connection;
+    private readonly TaskCompletionSource _over = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly long _heard;
+    private readonly bool _heardEnd;
+    private bool _isLost;
 
-    public VsockRehearsal(VsockKey key)
+    /// <param name="entry">The connection as it was.</param>
+    public VsockRehearsal(VsockJournalEntry entry)
     {
+        VsockKey key = entry.Key;
+        _heard = entry.Turns.Where(turn => !turn.FromGuest).Sum(turn => turn.Bytes.Length);
+        _heardEnd = entry.HostEnded || entry.HostReset;
         // A host that no machine serves: what the parent's end announces to it is heard by nobody.
         _connection = new VsockConnection(new VsockHost(new Cid(key.HostCid)), key, VsockPhase.Requested, VsockListenOptions.DefaultReceiveWindow);
         _connection.Open();
@@ -18,6 +26,17 @@ internal sealed class VsockRehearsal
 
     /// <summary>The parent's end.</summary>
     public VsockStream Stream { get; }
+
+    /// <summary>Whether it was lost before its end.</summary>
+    public bool IsLost => Volatile.Read(ref _isLost);
+
+    /// <summary>Whether the parent has reset the connection; before <see cref="Close"/>.</summary>
+    public bool IsReset => _connection.Failure is { Error: VsockError.Aborted };
+
+    /// <summary>Lets the parent's pause pass: at once if the enclave had heard what followed it, else it lasts until the connection is over.</summary>
+    /// <param name="said">How many bytes the parent has sent before.</param>
+    /// <param name="cancellationToken">Ends the pause.</param>
+    public Task PassAsync(long said, CancellationToken cancellationToken) => said < _heard || _heardEnd ? Task.CompletedTask : _over.Task.WaitAsync(cancellationToken);
 
     /// <summary>Speaks for the enclave.</summary>
     public void Say(ReadOnlySpan<byte> bytes) => _connection.Deliver(bytes);
@@ -55,6 +74,10 @@ internal sealed class VsockRehearsal
     public void EndSaying() => _connection.PeerShutdown(VsockHeader.ShutdownSend);
 
     /// <summary>The connection is over: in order, or lost where a reason is given.</summary>
-    public void Close(string? lostBecause) => _connection.Close(
-        lostBecause is null ? null : new VsockException(VsockError.ConnectionReset, $"{_connection.Describe()} was lost: {lostBecause}."));
+    public void Close(string? lostBecause)
+    {
+        Volatile.Write(ref _isLost, lostBecause is not null);
+        _connection.Close(lostBecause is null ? null : new VsockException(VsockError.ConnectionReset, $"{_connection.Describe()} was lost: {lostBecause}."));
+        _over.TrySetResult();
+    }
 }
