@@ -16,9 +16,10 @@ internal sealed class SnapshotCache
 
     private const string Extension = ".machine", LockExtension = ".lock", TemporaryExtension = ".part";
     private const long DefaultSize = 4096L << 20;
+    private const double MiB = 1 << 20;
 
-    // What a process that was killed has left behind.
-    private static readonly TimeSpan Abandoned = TimeSpan.FromHours(1);
+    // Between its last byte and its new name a file is nobody's.
+    private static readonly TimeSpan Abandoned = TimeSpan.FromMinutes(1);
 
     private readonly long _size;
 
@@ -58,7 +59,7 @@ internal sealed class SnapshotCache
         return directory.Exists ? [.. directory.EnumerateFiles("*" + Extension).Where(file => file.Exists).OrderByDescending(file => file.LastWriteTimeUtc)] : [];
     }
 
-    /// <summary>Deletes all files.</summary>
+    /// <summary>Deletes all files but those that another process is about to write.</summary>
     /// <returns>How many bytes they had.</returns>
     public long Clear()
     {
@@ -66,10 +67,15 @@ internal sealed class SnapshotCache
         var directory = new DirectoryInfo(Path);
         foreach (FileInfo file in directory.Exists ? directory.GetFiles() : [])
         {
-            if (file.Extension is not (Extension or LockExtension or TemporaryExtension) || !file.Exists)
+            if (!file.Exists)
                 continue;
-            bytes += file.Length;
-            file.Delete();
+            // Its length is not known any more when it is gone.
+            long length = file.Length;
+            if (file.Extension == Extension)
+                file.Delete();
+            else if (file.Extension is not (LockExtension or TemporaryExtension) || !TryDeleteUnused(file))
+                continue;
+            bytes += length;
         }
 
         return bytes;
@@ -101,7 +107,7 @@ internal sealed class SnapshotCache
     }
 
     /// <summary>Saves a machine under a key; another one there is replaced.</summary>
-    /// <exception cref="IOException">The disk is full, or the directory cannot be written; nothing is left behind.</exception>
+    /// <exception cref="IOException">The disk is full, the machine larger than the cache, or the directory cannot be written; nothing is left behind.</exception>
     /// <exception cref="UnauthorizedAccessException">The directory belongs to somebody else.</exception>
     public void Save(string key, MachineSnapshot snapshot)
     {
@@ -110,6 +116,9 @@ internal sealed class SnapshotCache
         try
         {
             SnapshotFile.Save(snapshot, temporary);
+            long length = new FileInfo(temporary).Length;
+            if (length > _size)
+                throw new IOException(string.Create(CultureInfo.InvariantCulture, $"It has {length / MiB:F1} MiB, and the cache may have {_size / MiB:F1} ({SizeVariable})."));
             File.Move(temporary, FileOf(key), overwrite: true);
         }
         catch
@@ -204,10 +213,25 @@ internal sealed class SnapshotCache
                 Delete(file.FullName);
         }
 
-        foreach (FileInfo file in new DirectoryInfo(Path).EnumerateFiles("*" + TemporaryExtension))
+        // What processes that were killed have left behind.
+        foreach (FileInfo file in new DirectoryInfo(Path).EnumerateFiles())
         {
-            if (DateTime.UtcNow - file.LastWriteTimeUtc > Abandoned)
-                Delete(file.FullName);
+            if (file.Extension is LockExtension or TemporaryExtension && DateTime.UtcNow - file.LastWriteTimeUtc > Abandoned)
+                TryDeleteUnused(file);
+        }
+    }
+
+    private static bool TryDeleteUnused(FileInfo file)
+    {
+        try
+        {
+            // Whoever writes it, or holds it as a lock, does not let it be opened.
+            using var unused = new FileStream(file.FullName, FileMode.Open, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
+            return true;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return false;
         }
     }
 }

@@ -332,6 +332,46 @@ public sealed class SavedBootTests : IDisposable
     }
 
     [Fact]
+    public async Task One_that_is_larger_than_the_cache_is_not_kept_and_costs_no_other()
+    {
+        await using Enclave enclave = await Guest.StartHelloAsync();
+        using EnclaveSnapshot snapshot = await enclave.CaptureAsync(new VsockJournal(), TimeSpan.FromMinutes(1), CancellationToken.None);
+        var cache = new SnapshotCache(_directory.FullName);
+        cache.Save("one", snapshot.Machine);
+        var small = new SnapshotCache(_directory.FullName, cache.List()[0].Length - 1);
+
+        small.Invoking(full => full.Save("two", snapshot.Machine)).Should().Throw<IOException>().WithMessage("*ENCLAVE_CACHE_SIZE*");
+
+        _directory.GetFiles().Should().ContainSingle().Which.Name.Should().Be("one.machine");
+    }
+
+    [Fact]
+    public async Task What_killed_processes_have_left_goes_and_what_others_use_stays()
+    {
+        await using Enclave enclave = await Guest.StartHelloAsync();
+        using EnclaveSnapshot snapshot = await enclave.CaptureAsync(new VsockJournal(), TimeSpan.FromMinutes(1), CancellationToken.None);
+        var cache = new SnapshotCache(_directory.FullName);
+        string[] left = ["old.lock", "old.1-2.part"];
+        foreach (string name in left)
+            File.WriteAllText(Path.Combine(_directory.FullName, name), "");
+        using (IDisposable? held = cache.TryLock("held"))
+        {
+            using var written = new FileStream(Path.Combine(_directory.FullName, "written.1-2.part"), FileMode.CreateNew, FileAccess.Write);
+            foreach (FileInfo file in _directory.GetFiles())
+                file.LastWriteTimeUtc = DateTime.UtcNow.AddHours(-2);
+            cache.Save("new", snapshot.Machine);
+            _directory.GetFiles().Select(file => file.Name).Should().BeEquivalentTo("held.lock", "written.1-2.part", "new.machine");
+
+            cache.Clear();
+            _directory.GetFiles().Select(file => file.Name).Should().BeEquivalentTo("held.lock", "written.1-2.part");
+            cache.TryLock("held").Should().BeNull();
+        }
+
+        cache.Clear();
+        _directory.GetFiles().Should().BeEmpty();
+    }
+
+    [Fact]
     public void An_enclave_that_has_ended_cannot_be_saved() =>
         Guest.Of("hello").WithSnapshot(Wait.ForExit()).Invoking(builder => builder.Build()).Should().Throw<EnclaveConfigurationException>();
 
