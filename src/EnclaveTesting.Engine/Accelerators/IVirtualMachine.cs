@@ -58,7 +58,7 @@ internal interface IVirtualMachine : IMachineWaker, IDisposable
     /// <summary>Gives a machine what <see cref="ShareCode"/> gave, before <see cref="Resume"/>; takes it over.</summary>
     void InheritCode(SharedCode code) => code.Dispose();
 
-    /// <summary>Starts the threads of a restored machine, instead of <see cref="Start"/>.</summary>
+    /// <summary>Starts the threads of a restored machine, instead of <see cref="Start"/>. Lines that rose since it was restored interrupt it.</summary>
     /// <param name="fresh">
     /// Whether the machine is to know that it is another one now: random instructions begin anew where no seed was given, and a guest that asks
     /// is told that it was stopped. Else it goes on as the saved one would have.

@@ -7,31 +7,26 @@ namespace EnclaveTesting.Engine.Boot;
 
 /// <summary>
 /// Writes the tables by which a kernel with ACPI finds CPUs, the I/O APIC and the devices (ACPI specification 6.5, 5.2), in the
-/// area where a PC's firmware has them. The machine is a hardware-reduced one: no power management timer, no SCI, no fixed events.
+/// area where a PC's firmware has them. Where they tell of all devices, the machine is a hardware-reduced one: no power management timer,
+/// no SCI, no fixed events, no 8259s. Where they tell of the generation id only, all else is as without ACPI, and so the machine is a PC.
 /// </summary>
 internal static class AcpiTables
 {
-    /// <summary>Where the root pointer stands; the others follow it.</summary>
-    public const ulong RootPointer = MemoryLayout.BiosAreaStart;
-
-    private const int RootPointerSize = 36, FadtSize = 276, TableAlignment = 16;
-    private const byte RootPointerRevision = 2, XsdtRevision = 1, FadtRevision = 6, FadtMinorRevision = 5, MadtRevision = 5, DsdtRevision = 2;
-
-    // FADT flags: a power and a sleep button are devices if there are any, the reset register works, hardware-reduced.
-    private const uint PowerButton = 1 << 4, SleepButton = 1 << 5, ResetRegister = 1 << 10, HardwareReduced = 1 << 20;
-
-    // What a PC would have and this machine has not: a VGA adapter, message-signalled interrupts, PCIe link power management.
-    private const ushort NoVga = 1 << 2, NoMsi = 1 << 3, NoAspm = 1 << 4;
-    private const byte SystemIo = 1, ByteAccess = 1;
-    private const byte LocalApicEntry = 0, IoApicEntry = 1, LocalApicNmiEntry = 4, AllCpus = 0xFF;
+    private const ulong RootPointer = MemoryLayout.BiosAreaStart;
+    private const int RootPointerSize = 36, TableAlignment = 16;
+    private const byte RootPointerRevision = 2, XsdtRevision = 1, MadtRevision = 5, DsdtRevision = 2;
+    private const byte LocalApicEntry = 0, IoApicEntry = 1, OverrideEntry = 2, LocalApicNmiEntry = 4, AllCpus = 0xFF;
+    private const byte EdgeHigh = 0b0101, LevelHigh = 0b1101;
 
     /// <summary>Writes the tables.</summary>
-    public static void Write(GuestMemory memory, PlatformDescription machine)
+    /// <returns>The address of the root pointer, from where the others are found.</returns>
+    public static ulong Write(GuestMemory memory, PlatformDescription machine)
     {
         ulong next = RootPointer + RootPointerSize;
-        ulong dsdt = Place(memory, ref next, Dsdt(machine.VirtioDevices), "DSDT"u8, DsdtRevision);
-        ulong fadt = Place(memory, ref next, Fadt(dsdt), "FACP"u8, FadtRevision);
-        ulong madt = Place(memory, ref next, Madt(machine.Cpus), "APIC"u8, MadtRevision);
+        ulong dsdt = Place(memory, ref next, Dsdt(machine), "DSDT"u8, DsdtRevision);
+        ulong facs = machine.Acpi ? 0 : PlaceFacs(memory, ref next);
+        ulong fadt = Place(memory, ref next, machine.Acpi ? AcpiFadt.HardwareReduced(dsdt) : AcpiFadt.Complete(dsdt, facs), "FACP"u8, AcpiFadt.Revision);
+        ulong madt = Place(memory, ref next, Madt(machine.Cpus, hasPic: !machine.Acpi), "APIC"u8, MadtRevision);
         ulong xsdt = Place(memory, ref next, Xsdt(fadt, madt), "XSDT"u8, XsdtRevision);
 
         Span<byte> root = memory.GetSpan(new GuestAddress(RootPointer), RootPointerSize);
@@ -43,6 +38,7 @@ internal static class AcpiTables
         BinaryPrimitives.WriteUInt64LittleEndian(root[24..], xsdt);
         root[8] = TableChecksum.Of(root[..20]); // of what version 1 had
         root[32] = TableChecksum.Of(root);
+        return RootPointer;
     }
 
     private static ulong Place(GuestMemory memory, ref ulong next, Span<byte> table, ReadOnlySpan<byte> signature, byte revision)
@@ -54,6 +50,21 @@ internal static class AcpiTables
         return address;
     }
 
+    /// <summary>The table through which firmware and kernel would share a lock (5.2.10).</summary>
+    private static ulong PlaceFacs(GuestMemory memory, ref ulong next)
+    {
+        const int size = 64;
+        const byte version = 2;
+        ulong address = (next + size - 1) & ~(ulong)(size - 1);
+        Span<byte> table = memory.GetSpan(new GuestAddress(address), size);
+        table.Clear();
+        "FACS"u8.CopyTo(table);
+        BinaryPrimitives.WriteInt32LittleEndian(table[4..], size);
+        table[32] = version;
+        next = address + size;
+        return address;
+    }
+
     private static byte[] Xsdt(params ReadOnlySpan<ulong> tables)
     {
         byte[] table = new byte[AcpiTable.HeaderSize + (tables.Length * sizeof(ulong))];
@@ -62,28 +73,13 @@ internal static class AcpiTables
         return table;
     }
 
-    private static byte[] Fadt(ulong dsdt)
+    private static byte[] Madt(int cpus, bool hasPic)
     {
-        byte[] table = new byte[FadtSize];
-        BinaryPrimitives.WriteUInt32LittleEndian(table.AsSpan(40), (uint)dsdt);
-        BinaryPrimitives.WriteUInt16LittleEndian(table.AsSpan(109), NoVga | NoMsi | NoAspm);
-        BinaryPrimitives.WriteUInt32LittleEndian(table.AsSpan(112), PowerButton | SleepButton | ResetRegister | HardwareReduced);
-        table[116] = SystemIo;
-        table[117] = 8; // bits
-        table[119] = ByteAccess;
-        BinaryPrimitives.WriteUInt64LittleEndian(table.AsSpan(120), I8042.CommandPort);
-        table[128] = I8042.ResetCommand;
-        table[131] = FadtMinorRevision;
-        BinaryPrimitives.WriteUInt64LittleEndian(table.AsSpan(140), dsdt);
-        return table;
-    }
-
-    private static byte[] Madt(int cpus)
-    {
-        const int fields = 8, localApic = 8, ioApic = 12, nmi = 6;
-        byte[] table = new byte[AcpiTable.HeaderSize + fields + (cpus * localApic) + ioApic + nmi];
+        const int fields = 8, localApic = 8, ioApic = 12, nmi = 6, change = 10;
+        byte[] table = new byte[AcpiTable.HeaderSize + fields + (cpus * localApic) + ioApic + nmi + (hasPic ? 2 * change : 0)];
         Span<byte> rest = table.AsSpan(AcpiTable.HeaderSize);
         BinaryPrimitives.WriteUInt32LittleEndian(rest, (uint)MemoryLayout.LocalApic);
+        rest[4] = (byte)(hasPic ? 1 : 0); // has two 8259s
         rest = rest[fields..];
         for (int cpu = 0; cpu < cpus; cpu++)
         {
@@ -103,33 +99,77 @@ internal static class AcpiTables
         rest[1] = nmi;
         rest[2] = AllCpus;
         rest[5] = 1; // LINT1
+        if (hasPic)
+        {
+            // As in the MP table the timer, ISA interrupt 0, comes in by pin 2.
+            WriteOverride(rest[nmi..], change, 0, 2, EdgeHigh);
+            WriteOverride(rest[(nmi + change)..], change, (byte)Gsi.SystemControl.Number, Gsi.SystemControl.Number, LevelHigh);
+        }
+
         return table;
     }
 
-    private static byte[] Dsdt(int virtioDevices)
+    private static void WriteOverride(Span<byte> entry, byte size, byte irq, uint gsi, byte flags)
+    {
+        entry[0] = OverrideEntry;
+        entry[1] = size;
+        entry[3] = irq;
+        BinaryPrimitives.WriteUInt32LittleEndian(entry[4..], gsi);
+        entry[8] = flags;
+    }
+
+    private static byte[] Dsdt(PlatformDescription machine)
     {
         byte[] code = new AmlWriter().Scope(@"\_SB_", system =>
         {
-            system.Device("COM1", device => device
-                .NameEisaId("_HID", "PNP0501")
-                .Name("_UID", 0)
-                .Resources(resources => resources.Ports(Uart16550.Com1, Uart16550.PortCount).Interrupt(Gsi.Serial.Number)));
-            system.Device("RTC_", device => device
-                .NameEisaId("_HID", "PNP0B00")
-                .Name("_UID", 0)
-                .Resources(resources => resources.Ports(CmosRtc.IndexPort, CmosRtc.PortCount)));
-            for (int i = 0; i < virtioDevices; i++)
-            {
-                int number = i;
-                system.Device(string.Create(CultureInfo.InvariantCulture, $"VR{number:X2}"), device => device
-                    .Name("_HID", "LNRO0005") // what drivers/virtio/virtio_mmio.c binds to
-                    .Name("_UID", (ulong)number)
-                    .Name("_CCA", 1) // sees the CPUs' caches
-                    .Resources(resources => resources
-                        .Memory((uint)KernelCommandLine.VirtioMmioAddress(number), (uint)MemoryLayout.VirtioMmioStride)
-                        .Interrupt(MemoryLayout.VirtioMmioFirstGsi + (uint)number)));
-            }
+            if (machine.Acpi)
+                DescribeDevices(system, machine.VirtioDevices);
+            if (machine.GenerationId)
+                DescribeGenerationId(system);
         }).ToArray();
         return [.. new byte[AcpiTable.HeaderSize], .. code];
+    }
+
+    private static void DescribeDevices(AmlWriter system, int virtioDevices)
+    {
+        system.Device("COM1", device => device
+            .NameEisaId("_HID", "PNP0501")
+            .Name("_UID", 0)
+            .Resources(resources => resources.Ports(Uart16550.Com1, Uart16550.PortCount).Interrupt(Gsi.Serial.Number)));
+        system.Device("RTC_", device => device
+            .NameEisaId("_HID", "PNP0B00")
+            .Name("_UID", 0)
+            .Resources(resources => resources.Ports(CmosRtc.IndexPort, CmosRtc.PortCount)));
+        for (int i = 0; i < virtioDevices; i++)
+        {
+            int number = i;
+            system.Device(string.Create(CultureInfo.InvariantCulture, $"VR{number:X2}"), device => device
+                .Name("_HID", "LNRO0005") // what drivers/virtio/virtio_mmio.c binds to
+                .Name("_UID", (ulong)number)
+                .Name("_CCA", 1) // sees the CPUs' caches
+                .Resources(resources => resources
+                    .Memory((uint)KernelCommandLine.VirtioMmioAddress(number), (uint)MemoryLayout.VirtioMmioStride)
+                    .Interrupt(MemoryLayout.VirtioMmioFirstGsi + (uint)number)));
+        }
+    }
+
+    /// <summary>
+    /// The id's place, as drivers look for it, and a generic event device (5.6.9), which interrupts where there is no PC's event hardware and
+    /// tells the id's driver.
+    /// </summary>
+    private static void DescribeGenerationId(AmlWriter system)
+    {
+        const string device = "VGEN";
+        const byte changed = 0x80;
+        system.Device(device, id => id
+            .Name("_HID", "ENCL0001")
+            .Name("_CID", "VM_Gen_Counter")
+            .Name("_DDN", "VM_Gen_Counter")
+            .NamePackage("ADDR", (uint)MemoryLayout.GenerationId, MemoryLayout.GenerationId >> 32));
+        system.Device("GED_", events => events
+            .Name("_HID", "ACPI0013")
+            .Name("_UID", 0)
+            .Resources(resources => resources.Interrupt(Gsi.GenerationId.Number))
+            .Method("_EVT", arguments: 1, method => method.Notify(device, changed)));
     }
 }

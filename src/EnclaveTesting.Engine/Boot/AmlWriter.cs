@@ -7,7 +7,8 @@ namespace EnclaveTesting.Engine.Boot;
 internal sealed class AmlWriter
 {
     private const byte ZeroOp = 0x00, OneOp = 0x01, NameOp = 0x08, BytePrefix = 0x0A, WordPrefix = 0x0B, DWordPrefix = 0x0C;
-    private const byte StringPrefix = 0x0D, QWordPrefix = 0x0E, ScopeOp = 0x10, BufferOp = 0x11, ExtendedPrefix = 0x5B, DeviceOp = 0x82;
+    private const byte StringPrefix = 0x0D, QWordPrefix = 0x0E, ScopeOp = 0x10, BufferOp = 0x11, PackageOp = 0x12, MethodOp = 0x14;
+    private const byte ExtendedPrefix = 0x5B, DeviceOp = 0x82, NotifyOp = 0x86;
     private const int SegmentLength = 4;
 
     private readonly List<byte> _bytes = [];
@@ -19,7 +20,7 @@ internal sealed class AmlWriter
     public AmlWriter Scope(string path, Action<AmlWriter> content)
     {
         _bytes.Add(ScopeOp);
-        return Package(path, content);
+        return Block(path, content);
     }
 
     /// <summary>Declares a device; its name has four characters.</summary>
@@ -27,7 +28,31 @@ internal sealed class AmlWriter
     {
         _bytes.Add(ExtendedPrefix);
         _bytes.Add(DeviceOp);
-        return Package(name, content);
+        return Block(name, content);
+    }
+
+    /// <summary>Declares a method, which one thread executes at a time.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="arguments">How many arguments it has, 0 to 7.</param>
+    /// <param name="content">What it does.</param>
+    public AmlWriter Method(string name, int arguments, Action<AmlWriter> content)
+    {
+        const int serialized = 1 << 3;
+        _bytes.Add(MethodOp);
+        return Block(name, method =>
+        {
+            method._bytes.Add((byte)(arguments | serialized));
+            content(method);
+        });
+    }
+
+    /// <summary>In a method: tells a device's driver of an event.</summary>
+    public AmlWriter Notify(string device, byte value)
+    {
+        _bytes.Add(NotifyOp);
+        WritePath(device);
+        WriteInteger(value);
+        return this;
     }
 
     /// <summary>Declares a number.</summary>
@@ -45,6 +70,19 @@ internal sealed class AmlWriter
         _bytes.Add(StringPrefix);
         _bytes.AddRange(Encoding.ASCII.GetBytes(value));
         _bytes.Add(0);
+        return this;
+    }
+
+    /// <summary>Declares a package of numbers, at most 255.</summary>
+    public AmlWriter NamePackage(string name, params ReadOnlySpan<ulong> values)
+    {
+        WriteName(name);
+        _bytes.Add(PackageOp);
+        var items = new AmlWriter();
+        items._bytes.Add((byte)values.Length);
+        foreach (ulong value in values)
+            items.WriteInteger(value);
+        WriteSized(items._bytes);
         return this;
     }
 
@@ -71,7 +109,7 @@ internal sealed class AmlWriter
         return this;
     }
 
-    private AmlWriter Package(string path, Action<AmlWriter> content)
+    private AmlWriter Block(string path, Action<AmlWriter> content)
     {
         var inner = new AmlWriter();
         inner.WritePath(path);

@@ -41,9 +41,7 @@ internal static class LinuxBoot
         commandLineBytes.CopyTo(line);
         line[^1] = 0;
         MpTable.Write(memory, machine.Cpus);
-        if (machine.Acpi)
-            AcpiTables.Write(memory, machine);
-        ulong rootPointer = machine.Acpi ? AcpiTables.RootPointer : 0;
+        ulong rootPointer = machine.Acpi || machine.GenerationId ? AcpiTables.Write(memory, machine) : 0;
         BootEntry entry = kernel.Entry == KernelEntry.Pvh
             ? PreparePvh(kernel, memory, initrd.Start, initrd.Size, rootPointer)
             : PrepareLinux64(kernel, memory, commandLineBytes.Length, initrd.Start, initrd.Size, rootPointer, machine.Entropy.Span);

@@ -9,4 +9,10 @@ internal readonly record struct Gsi(uint Number)
 
     /// <summary>The keyboard controller's interrupt on every PC.</summary>
     public static readonly Gsi Keyboard = new(1);
+
+    /// <summary>ACPI's system control interrupt on every PC; nothing raises it here.</summary>
+    public static readonly Gsi SystemControl = new(9);
+
+    /// <summary>The first that is no ISA interrupt.</summary>
+    public static readonly Gsi GenerationId = new(16);
 }

@@ -19,6 +19,7 @@ internal sealed class MachineDevices
     private readonly Uart16550 _serial;
     private readonly I8042 _keyboard;
     private readonly CmosRtc _clock;
+    private readonly AcpiFixedRegisters _acpi = new();
     private readonly NsmRandom? _random;
 
     /// <summary>Builds the devices and puts them on the bus.</summary>
@@ -38,6 +39,9 @@ internal sealed class MachineDevices
         bus.Ports.Add(I8042.CommandPort, 1, _keyboard);
         _clock = new CmosRtc(timeOfDay);
         bus.Ports.Add(CmosRtc.IndexPort, CmosRtc.PortCount, _clock);
+
+        bus.Ports.Add(AcpiFixedRegisters.EventBlock, AcpiFixedRegisters.EventBlockSize + AcpiFixedRegisters.ControlBlockSize, _acpi);
+        GenerationId = new VmGenerationId(memory, machine.GetInterruptLine(Gsi.GenerationId));
 
         if (machine.VirtualTime is { } clock)
         {
@@ -63,6 +67,9 @@ internal sealed class MachineDevices
 
     public PanicDetector Panic { get; }
 
+    /// <summary>What tells the guest that it was cloned, if it was told of such a device.</summary>
+    public VmGenerationId GenerationId { get; }
+
     /// <summary>What lets the host wait for the machine's time; null where that is the host's.</summary>
     public HostTimers? Timers { get; }
 
@@ -82,6 +89,8 @@ internal sealed class MachineDevices
         archive.Section("serial port", _serial.State.Exchange);
         archive.Section("keyboard controller", _keyboard.State.Exchange);
         archive.Section("real-time clock", _clock.State.Exchange);
+        archive.Section("ACPI registers", _acpi.State.Exchange);
+        archive.Section("generation id", GenerationId.State.Exchange);
         foreach (VirtioMmio transport in _virtio)
             archive.Section($"virtio device {transport.DeviceId}", transport.Exchange);
         if (Pcrs is { } pcrs)

@@ -44,11 +44,12 @@ internal sealed class MicroVm : IAsyncDisposable
         MemoryBytes = options.MemoryBytes ?? (image.DefaultMemory > 0 ? image.DefaultMemory : EifBuilder.DefaultMemory);
         Time = accelerator.Time;
         _seed = options.Seed ?? (Time == MachineTime.Virtual ? DefaultSeed : null);
-        var platform = new PlatformDescription(Cpus, MachineDevices.CountVirtio(options), options.Acpi)
+        var platform = new PlatformDescription(Cpus, MachineDevices.CountVirtio(options), options.Acpi ?? false)
         {
+            GenerationId = _seed is null && options.Acpi != false,
             Entropy = options.CpuTemplate == CpuTemplate.Baseline ? BootEntropy.Create(_seed) : default,
         };
-        CommandLine = KernelCommandLine.Build(image.CommandLine, options.ExtraCommandLine, options.Acpi ? 0 : platform.VirtioDevices);
+        CommandLine = KernelCommandLine.Build(image.CommandLine, options.ExtraCommandLine, platform.Acpi ? 0 : platform.VirtioDevices);
         Accelerator = accelerator.Accelerator.Kind;
         AcceleratorReason = accelerator.Reason;
         _bus = new MachineBus(EndFromInside);
@@ -61,6 +62,8 @@ internal sealed class MicroVm : IAsyncDisposable
             Measurements = loaded.Measurements;
             _journal = OpenJournal();
             (_machine, _devices) = Assemble(accelerator);
+            if (platform.GenerationId)
+                _devices.GenerationId.Begin();
         }
         catch
         {
@@ -306,9 +309,14 @@ internal sealed class MicroVm : IAsyncDisposable
                 throw new InvalidOperationException(_finished ? "The machine was stopped before it started." : "A machine starts once.");
             _started = true;
             if (_entry is { } entry)
+            {
                 _machine.Start(entry);
-            else
-                _machine.Resume(fresh: Time != MachineTime.Virtual);
+                return;
+            }
+
+            if (_seed is null)
+                _devices.GenerationId.Renew();
+            _machine.Resume(fresh: Time != MachineTime.Virtual);
         }
     }
 
@@ -358,7 +366,7 @@ internal sealed class MicroVm : IAsyncDisposable
             Seed = _seed!.Value,
             HasNsm = _options.Nsm is not null,
             HasOwnTimeOfDay = _options.TimeProvider is not null,
-            Acpi = _options.Acpi,
+            Acpi = _options.Acpi ?? false,
             Decompress = _options.Decompress ?? true,
             CpuTemplate = _options.CpuTemplate,
             Initrd = _options.ExtraInitrd.ToArray(),

@@ -29,9 +29,10 @@ internal sealed record MicroVmOptions
 
     /// <summary>
     /// Whether the machine's devices are announced by ACPI tables, as kernels of distributions want it, instead of on the kernel's
-    /// command line, as in a Nitro Enclave.
+    /// command line, as in a Nitro Enclave. Null has the command line announce them and, where machines made of a saved one are to draw random
+    /// numbers of their own (in host time without a seed), ACPI tables the generation id alone, which tells the kernel.
     /// </summary>
-    public bool Acpi { get; init; }
+    public bool? Acpi { get; init; }
 
     /// <summary>
     /// Whether the host unpacks a packed kernel and packed ramdisks while it loads them, which spares the guest most of the instructions of

@@ -18,6 +18,9 @@ internal static class MemoryLayout
     /// <summary>ACPI's RSDP is searched from here up to <see cref="HighMemoryStart"/>.</summary>
     public const ulong BiosAreaStart = 0xE0000;
 
+    /// <summary>The generation id, on a page of its own: clones write it.</summary>
+    public const ulong GenerationId = 0xF_F000;
+
     /// <summary>RAM above the first mebibyte.</summary>
     public const ulong HighMemoryStart = 0x10_0000;
 

@@ -25,7 +25,8 @@ internal sealed record EnclaveOptions
 
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 
-    public bool Acpi { get; init; }
+    /// <summary>Whether ACPI tables tell of the devices; null has them tell of the generation id, where it can change.</summary>
+    public bool? Acpi { get; init; }
 
     public Accelerator Accelerator { get; init; }
 

@@ -13,7 +13,7 @@ public class AcpiTablesTests
     [InlineData(MpTable.MaximumCpus, 8)]
     public void The_root_pointer_leads_to_tables_whose_checksums_hold(int cpus, int devices)
     {
-        using GuestMemory memory = Write(cpus, devices);
+        using GuestMemory memory = Write(new PlatformDescription(cpus, devices, Acpi: true));
 
         byte[] root = Read(memory, MemoryLayout.BiosAreaStart, 36);
         Encoding.ASCII.GetString(root, 0, 8).Should().Be("RSD PTR ");
@@ -38,21 +38,55 @@ public class AcpiTablesTests
     [Fact]
     public void Devices_are_described_in_byte_code()
     {
-        using GuestMemory memory = Write(cpus: 1, devices: 2);
-        byte[] xsdt = Table(memory, BitConverter.ToUInt64(Read(memory, MemoryLayout.BiosAreaStart, 36), 24), "XSDT");
-        byte[] dsdt = Table(memory, BitConverter.ToUInt64(Table(memory, BitConverter.ToUInt64(xsdt, 36), "FACP"), 140), "DSDT");
-
-        // Scope (\_SB_) with a length in two bytes that reaches to the end.
-        byte[] code = dsdt[36..];
-        code[0].Should().Be(0x10);
-        (code[1] >> 6).Should().Be(1);
-        ((code[1] & 0xF) | (code[2] << 4)).Should().Be(code.Length - 1);
-        Encoding.ASCII.GetString(code, 3, 5).Should().Be(@"\_SB_");
+        using GuestMemory memory = Write(new PlatformDescription(Cpus: 1, VirtioDevices: 2, Acpi: true));
+        byte[] code = Code(memory);
         Contains(code, [0x08, .. "_HID"u8, 0x0C, 0x41, 0xD0, 0x05, 0x01]).Should().Be(1, "PNP0501 is the serial port");
         Contains(code, [0x47, 0x01, 0xF8, 0x03, 0xF8, 0x03, 0x01, 0x08, 0x89, 0x06, 0x00, 0x03, 0x01, 0x04, 0x00, 0x00, 0x00, 0x79, 0x00]).Should().Be(1, "at 0x3f8, GSI 4");
         Contains(code, [0x08, .. "_HID"u8, 0x0D, .. "LNRO0005\0"u8]).Should().Be(2, "two virtio devices");
         Contains(code, [0x5B, 0x82, 0x41, 0x04, .. "VR01"u8]).Should().Be(1, "whose length counts itself");
         Contains(code, [0x86, 0x09, 0x00, 0x01, 0x00, 0x10, 0x00, 0xD0, 0x00, 0x10, 0x00, 0x00, 0x89, 0x06, 0x00, 0x03, 0x01, 0x06, 0x00, 0x00, 0x00, 0x79, 0x00]).Should().Be(1, "the second at 0xd0001000, GSI 6");
+        Contains(code, [.. "VM_Gen_Counter"u8]).Should().Be(0, "it has none");
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_generation_id_is_described_with_what_tells_of_its_change(bool acpi)
+    {
+        using GuestMemory memory = Write(new PlatformDescription(Cpus: 1, VirtioDevices: 2, acpi) { GenerationId = true });
+        byte[] code = Code(memory);
+
+        Contains(code, [.. "LNRO0005\0"u8]).Should().Be(acpi ? 2 : 0, "else the command line tells of them");
+        Contains(code, [.. "VGEN"u8, 0x08, .. "_HID"u8]).Should().Be(1);
+        Contains(code, [0x08, .. "_CID"u8, 0x0D, .. "VM_Gen_Counter\0"u8, 0x08, .. "_DDN"u8, 0x0D, .. "VM_Gen_Counter\0"u8]).Should().Be(1);
+        Contains(code, [0x08, .. "ADDR"u8, 0x12, 0x08, 0x02, 0x0C, 0x00, 0xF0, 0x0F, 0x00, 0x00]).Should().Be(1, "it lies at 0xff000");
+        Contains(code, [0x08, .. "_HID"u8, 0x0D, .. "ACPI0013\0"u8]).Should().Be(1, "a generic event device interrupts");
+        Contains(code, [0x89, 0x06, 0x00, 0x03, 0x01, 0x10, 0x00, 0x00, 0x00, 0x79, 0x00]).Should().Be(1, "an edge of GSI 16");
+        Contains(code, [0x14, 0x0D, .. "_EVT"u8, 0x09, 0x86, .. "VGEN"u8, 0x0A, 0x80]).Should().Be(1, "one argument, serialized: Notify (VGEN, 0x80)");
+    }
+
+    [Fact]
+    public void Where_the_generation_id_is_all_the_machine_is_a_PC()
+    {
+        using GuestMemory memory = Write(new PlatformDescription(Cpus: 3, VirtioDevices: 2, Acpi: false) { GenerationId = true });
+        byte[] xsdt = Table(memory, BitConverter.ToUInt64(Read(memory, MemoryLayout.BiosAreaStart, 36), 24), "XSDT");
+        byte[] fadt = Table(memory, BitConverter.ToUInt64(xsdt, 36), "FACP");
+        byte[] madt = Table(memory, BitConverter.ToUInt64(xsdt, 44), "APIC");
+        ulong facs = BitConverter.ToUInt32(fadt, 36);
+
+        (BitConverter.ToUInt32(fadt, 112) & (1 << 20)).Should().Be(0, "PIC and PIT are there");
+        (BitConverter.ToUInt32(fadt, 56), BitConverter.ToUInt32(fadt, 64)).Should().Be((0x600, 0x604), "the fixed registers");
+        (BitConverter.ToUInt64(fadt, 152), BitConverter.ToUInt64(fadt, 176)).Should().Be((0x600, 0x604), "and once more as generic addresses");
+        Convert.ToHexString(fadt, 148, 4).Should().Be("01200002", "ports, 32 bits, read as words");
+        Convert.ToHexString(fadt, 172, 4).Should().Be("01100002");
+        BitConverter.ToUInt16(fadt, 46).Should().Be(9);
+        (facs % 64).Should().Be(0);
+        Encoding.ASCII.GetString(Read(memory, facs, 4)).Should().Be("FACS");
+        BitConverter.ToInt32(Read(memory, facs + 4, 4)).Should().Be(64);
+        BitConverter.ToUInt32(madt, 40).Should().Be(1, "there are two 8259s");
+        Entries(madt).Select(entry => entry[0]).Should().Equal(0, 0, 0, 1, 4, 2, 2);
+        Convert.ToHexString(Entries(madt).ElementAt(5)).Should().Be("020A0000020000000500", "the timer's ISA interrupt 0 comes in by pin 2, as an edge");
+        Convert.ToHexString(Entries(madt).ElementAt(6)).Should().Be("020A0009090000000D00", "the system control interrupt is a level");
     }
 
     [Theory]
@@ -83,11 +117,24 @@ public class AcpiTablesTests
         length.Should().Be(code.Length - 2);
     }
 
-    private static GuestMemory Write(int cpus, int devices)
+    private static GuestMemory Write(PlatformDescription machine)
     {
         GuestMemory memory = GuestMemory.Allocate(4 << 20);
-        AcpiTables.Write(memory, new PlatformDescription(cpus, devices, Acpi: true));
+        AcpiTables.Write(memory, machine).Should().Be(MemoryLayout.BiosAreaStart);
         return memory;
+    }
+
+    // What is in the scope (\_SB_), whose length in two bytes reaches to the end.
+    private static byte[] Code(GuestMemory memory)
+    {
+        byte[] xsdt = Table(memory, BitConverter.ToUInt64(Read(memory, MemoryLayout.BiosAreaStart, 36), 24), "XSDT");
+        byte[] dsdt = Table(memory, BitConverter.ToUInt64(Table(memory, BitConverter.ToUInt64(xsdt, 36), "FACP"), 140), "DSDT");
+        byte[] code = dsdt[36..];
+        code[0].Should().Be(0x10);
+        (code[1] >> 6).Should().Be(1);
+        ((code[1] & 0xF) | (code[2] << 4)).Should().Be(code.Length - 1);
+        Encoding.ASCII.GetString(code, 3, 5).Should().Be(@"\_SB_");
+        return code[8..];
     }
 
     private static byte[] Table(GuestMemory memory, ulong address, string signature)

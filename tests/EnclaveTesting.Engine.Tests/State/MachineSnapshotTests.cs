@@ -4,6 +4,7 @@ using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Devices.Nsm;
 using EnclaveTesting.Engine.Devices.Vsock;
 using EnclaveTesting.Engine.Machine;
+using EnclaveTesting.Engine.Memory;
 using EnclaveTesting.Engine.State;
 using EnclaveTesting.Engine.Tests.Machine;
 
@@ -168,6 +169,29 @@ public class MachineSnapshotTests
         seededClones.Should().Be(seededOriginals);
     }
 
+    [Theory]
+    [OnKvm(false)]
+    [OnSoftware(false)]
+    [OnSoftware(true)]
+    public async Task A_clone_that_draws_random_numbers_of_its_own_has_another_generation_id(Accelerator accelerator, bool isSeeded)
+    {
+        var options = new MicroVmOptions { Accelerator = accelerator, Time = MachineTime.Host, Seed = isSeeded ? 7 : null };
+        await using BareMetalGuest original = await BareMetalGuest.StartHelloAsync(options);
+        using MachineSnapshot snapshot = await original.Machine.CaptureAsync();
+        await using BareMetalGuest one = BareMetalGuest.Restore(snapshot, options);
+        await using BareMetalGuest other = BareMetalGuest.Restore(snapshot, options);
+        using MachineSnapshot oneAgain = await one.Machine.CaptureAsync();
+        await using BareMetalGuest clonesClone = BareMetalGuest.Restore(oneAgain, options);
+
+        string[] ids = [GenerationId(snapshot), GenerationId(oneAgain), await GenerationIdAsync(other), await GenerationIdAsync(clonesClone)];
+
+        (await clonesClone.CommandAsync("ping")).Should().Be("pong");
+        if (isSeeded)
+            ids.Should().AllBe(new string('0', 32), "one that goes on as its original would have was never told of it");
+        else
+            ids.Should().OnlyHaveUniqueItems();
+    }
+
     [Fact]
     public async Task Clones_that_have_slept_draw_random_numbers_of_their_own()
     {
@@ -229,6 +253,18 @@ public class MachineSnapshotTests
 
         await original.WithinAsync(Task.WhenAll(writing, reading));
         received.Should().Equal(sent);
+    }
+
+    private static async Task<string> GenerationIdAsync(BareMetalGuest guest)
+    {
+        using MachineSnapshot snapshot = await guest.Machine.CaptureAsync();
+        return GenerationId(snapshot);
+    }
+
+    private static string GenerationId(MachineSnapshot snapshot)
+    {
+        using GuestMemory memory = snapshot.Memory.Clone();
+        return Convert.ToHexString(memory.GetSpan(new GuestAddress(MemoryLayout.GenerationId), 16));
     }
 
     // "realtime NANOSECONDS monotonic ..."

@@ -168,6 +168,12 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
     /// <exception cref="AcceleratorUnavailableException">This host's KVM does not take the state.</exception>
     public void Start(KvmMachineState state)
     {
+        Apply(state);
+        StartThreads();
+    }
+
+    private void Apply(KvmMachineState state)
+    {
         if (state.Cpus.Length != _cpus.Length)
             throw new ArgumentException($"The saved machine has {state.Cpus.Length} CPUs, this one {_cpus.Length}.", nameof(state));
         try
@@ -183,8 +189,6 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
         {
             throw exception.ToUnavailable();
         }
-
-        StartThreads();
     }
 
     /// <summary>
@@ -266,11 +270,13 @@ internal sealed unsafe class KvmVirtualMachine : IVirtualMachine
     /// <inheritdoc/>
     public void Resume(bool fresh)
     {
-        Start(_restored ?? throw new InvalidOperationException("Nothing was restored."));
+        Apply(_restored ?? throw new InvalidOperationException("Nothing was restored."));
         _restored = null;
-        // KVM injects what an irqfd signals on a thread of its own, perhaps after the controllers were saved. One interrupt more does no harm.
+        // KVM injects what an irqfd signals on a thread of its own, perhaps after the controllers were saved; and what a restored device has raised
+        // since, they have just forgotten. One interrupt more does no harm.
         foreach (KvmInterruptLine line in _lines.Values)
             line.Signal();
+        StartThreads();
     }
 
     private KvmCpuidTable DescribeCpu(int number)
