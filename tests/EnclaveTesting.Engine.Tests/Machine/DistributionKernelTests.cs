@@ -1,5 +1,6 @@
 using EnclaveTesting.Engine.Accelerators;
 using EnclaveTesting.Engine.Machine;
+using EnclaveTesting.Engine.State;
 
 namespace EnclaveTesting.Engine.Tests.Machine;
 
@@ -44,5 +45,22 @@ public class DistributionKernelTests
         await linux.WorkOnAllCpusAsync(cpus);
 
         linux.Machine.Diagnostics.Should().BeEmpty();
+    }
+
+    [DistributionTheory]
+    [Fetched("6.12", 1, Kernel = "6.12")]
+    [Fetched("6.12", 2, Kernel = "6.12")]
+    public async Task Clones_of_a_cloud_kernel_draw_random_numbers_of_their_own(string version, int cpus)
+    {
+        var options = new MicroVmOptions { Accelerator = Accelerator.Software, Time = MachineTime.Host, Acpi = true, Cpus = cpus };
+        await using BareMetalGuest linux = await BareMetalGuest.StartUntilReadyAsync(Distribution.Kernel(version, LinuxGuest.Application()), options, Patience);
+        using MachineSnapshot snapshot = await linux.Machine.CaptureAsync();
+        await using BareMetalGuest one = BareMetalGuest.Restore(snapshot, options);
+        await using BareMetalGuest other = BareMetalGuest.Restore(snapshot, options);
+
+        string[] numbers = [await one.ForkedRandomAsync(), await other.ForkedRandomAsync()];
+
+        numbers.Should().OnlyHaveUniqueItems();
+        linux.Console.Should().NotContain(LinuxConversation.Forked);
     }
 }

@@ -7,6 +7,9 @@ namespace EnclaveTesting.Engine.Tests.Machine;
 /// <summary>What every Linux with enclave-app must do, whatever its kernel.</summary>
 internal static class LinuxConversation
 {
+    /// <summary>What a kernel prints that knows that it was cloned and has renewed its random numbers (drivers/char/random.c).</summary>
+    public const string Forked = "random: crng reseeded due to virtual machine fork\n";
+
     /// <summary>Commands, and a pattern there and back.</summary>
     public static async Task TalkBothWaysAsync(this BareMetalGuest linux, int cpus)
     {
@@ -33,6 +36,13 @@ internal static class LinuxConversation
         Counts(interrupts, "LOC").Should().HaveCount(cpus, interrupts).And.OnlyContain(count => count > 0, "each CPU has its timer");
         (Counts(interrupts, "RES").Sum() + Counts(interrupts, "CAL").Sum()).Should().BePositive("CPUs have called each other");
         linux.Console.Should().NotContainAny("soft lockup", "hard LOCKUP", "rcu_sched", "rcu_preempt", "self-detected stall", "TSC warp", "Marking TSC unstable");
+    }
+
+    /// <summary>What a clone draws from getrandom once its kernel has seen that it is one.</summary>
+    public static async Task<string> ForkedRandomAsync(this BareMetalGuest linux)
+    {
+        await linux.WaitForConsoleAsync(Forked);
+        return await linux.CommandAsync("random 32");
     }
 
     /// <summary>A pattern to the application and back.</summary>

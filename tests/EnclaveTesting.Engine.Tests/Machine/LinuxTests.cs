@@ -18,7 +18,7 @@ public class LinuxTests
         await linux.TalkBothWaysAsync(cpus);
         await linux.RebootAsync();
 
-        linux.Machine.UnclaimedAccesses.Should().BeSubsetOf(["read of port 0x87"], "Linux looks for a DMA controller and nothing else");
+        linux.Machine.UnclaimedAccesses.Should().BeSubsetOf(["read of port 0x87", "write to port 0xcf8", "read of port 0xcfc"], "Linux looks for a DMA controller and for PCI and nothing else");
         linux.Machine.Diagnostics.Should().BeEmpty();
     }
 

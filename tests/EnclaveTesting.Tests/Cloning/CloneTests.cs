@@ -106,6 +106,22 @@ public class CloneTests
     }
 
     [Fact]
+    public async Task In_the_host_s_time_clones_of_linux_draw_random_numbers_of_their_own()
+    {
+        await using Enclave original = await LinuxEnclave.StartAsync(builder => builder.WithAccelerator(Accelerator.Software).WithTime(MachineTime.Host));
+        await using Enclave one = await original.CloneAsync();
+        await using Enclave other = await original.CloneAsync();
+        var numbers = new List<string>();
+        foreach (Enclave clone in (Enclave[])[one, other])
+        {
+            await clone.Console.WaitForLineAsync("crng reseeded due to virtual machine fork");
+            numbers.Add(await clone.CommandAsync("random 32"));
+        }
+
+        numbers.Should().OnlyHaveUniqueItems();
+    }
+
+    [Fact]
     public async Task In_virtual_time_clones_of_linux_say_the_same()
     {
         await using Enclave original = await LinuxEnclave.StartAsync(builder => builder.WithTime(MachineTime.Virtual).WithSeed(11).WithMemory(128));
@@ -113,7 +129,7 @@ public class CloneTests
         await using Enclave one = await original.StartCloneAsync(snapshot, CancellationToken.None);
         await using Enclave other = await original.StartCloneAsync(snapshot, CancellationToken.None);
         List<string> ones = [], others = [];
-        foreach (string command in (string[])["echo the same", "console a line", "env GREETING", "cmdline"])
+        foreach (string command in (string[])["echo the same", "console a line", "env GREETING", "cmdline", "random 32"])
         {
             ones.Add(await one.CommandAsync(command));
             others.Add(await other.CommandAsync(command));
