@@ -114,7 +114,7 @@ public class CloneTests
         var numbers = new List<string>();
         foreach (Enclave clone in (Enclave[])[one, other])
         {
-            await clone.Console.WaitForLineAsync("crng reseeded due to virtual machine fork");
+            await clone.Console.WaitForLineAsync("crng reseeded due to virtual machine fork", TimeSpan.FromMinutes(5));
             numbers.Add(await clone.CommandAsync("random 32"));
         }
 
