@@ -37,11 +37,8 @@ public sealed class EnclaveFactAttribute : FactAttribute, IFactAttribute, IBefor
     {
         TestEnclaves.Begin();
         IsolatedTest.Begin(test, Isolation);
+        TestEnd.Expect(test, Isolation);
     }
 
-    void IBeforeAfterTestAttribute.After(MethodInfo methodUnderTest, IXunitTest test)
-    {
-        FailingTest.Report(test);
-        IsolatedTest.End(Isolation);
-    }
+    void IBeforeAfterTestAttribute.After(MethodInfo methodUnderTest, IXunitTest test) => TestEnd.Come();
 }

@@ -33,11 +33,8 @@ public sealed class EnclaveTheoryAttribute : TheoryAttribute, IFactAttribute, IB
     {
         TestEnclaves.Begin();
         IsolatedTest.Begin(test, Isolation);
+        TestEnd.Expect(test, Isolation);
     }
 
-    void IBeforeAfterTestAttribute.After(MethodInfo methodUnderTest, IXunitTest test)
-    {
-        FailingTest.Report(test);
-        IsolatedTest.End(Isolation);
-    }
+    void IBeforeAfterTestAttribute.After(MethodInfo methodUnderTest, IXunitTest test) => TestEnd.Come();
 }

@@ -9,12 +9,10 @@ internal static class FailingTest
     // Attachments become part of the report; the output names larger files all the same.
     private const int LargestAttachment = 4 << 20;
 
-    /// <summary>Looks at the test that has just run; to be called before its class is disposed.</summary>
+    /// <summary>To be called before the test's class is disposed.</summary>
     public static void Report(IXunitTest test)
     {
         ITestContext context = TestContext.Current;
-        if (context.TestState?.Result != TestResult.Failed)
-            return;
         var name = new TestName(test.TestMethod.TestClass.Class.Name, test.TestMethod.Method.Name, test.TestMethodArguments);
         FailureOutput output = FailureOutput.For(FixturesOf(test).Select(fixture => fixture.EnclaveOrNull), name);
         if (output.Text.Length == 0)

@@ -35,6 +35,15 @@ public sealed class HelloSample(HelloFixture enclave) : IClassFixture<HelloFixtu
     [EnclaveFact(Isolation = Isolation.PerTest)]
     public void Fails_alone() => Assert.Fail("on purpose");
 
+    // As xUnit does it when a test's time is over.
+    [EnclaveFact(Isolation = Isolation.PerTest)]
+    public async Task Is_cancelled()
+    {
+        await LeaveATraceAsync(5);
+        TestContext.Current.CancelCurrentTest();
+        Assert.Fail($"the clone is {enclave.Enclave.State}");
+    }
+
     [EnclaveFact(Requires = (Accelerator)99)]
     public void Needs_what_nobody_has() => Assert.Fail("was run");
 

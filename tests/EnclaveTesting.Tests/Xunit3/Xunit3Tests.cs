@@ -38,6 +38,15 @@ public class Xunit3Tests(Xunit3Run run) : IClassFixture<Xunit3Run>
         .Should().Contain("---- console of HelloFixture (Running) ----").And.Contain("vsock: cid 16").And.NotContain("trace");
 
     [Fact]
+    public void A_test_whose_time_is_over_shows_its_clone_which_ends_with_it()
+    {
+        XElement element = run.Of("HelloSample.Is_cancelled").Test;
+
+        element.Element("output")!.Value.Split("---- console of HelloFixture (Running) ----").Should().HaveCount(2).And.Subject.Last().Should().Contain("trace 5");
+        element.Element("failure")!.Value.Should().Contain("the clone is Disposed");
+    }
+
+    [Fact]
     public void A_passing_test_shows_and_writes_nothing()
     {
         (string result, XElement element) = run.Of("HelloSample.Passes");
