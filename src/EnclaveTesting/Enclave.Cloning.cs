@@ -23,10 +23,12 @@ public sealed partial class Enclave
     /// or with a seed, where it goes on exactly as this one does.
     /// </summary>
     /// <returns>The clone, the caller's to dispose.</returns>
-    /// <exception cref="InvalidOperationException">The enclave does not run.</exception>
+    /// <exception cref="InvalidOperationException">The enclave is not ready yet, or has ended.</exception>
     /// <exception cref="EnclaveTimeoutException">Its heartbeat is still being answered.</exception>
     public async Task<Enclave> CloneAsync(CancellationToken cancellationToken = default)
     {
+        if (!_ready)
+            throw new InvalidOperationException($"{Name} cannot be cloned before it is ready: wait for {nameof(StartAsync)}, or clone it in {nameof(EnclaveBuilder.AfterStart)}.");
         using EnclaveSnapshot snapshot = await CaptureAsync(new VsockJournal(), OperationTimeout, cancellationToken).ConfigureAwait(false);
         return await StartCloneAsync(snapshot, cancellationToken).ConfigureAwait(false);
     }
@@ -53,14 +55,23 @@ public sealed partial class Enclave
         while (true)
         {
             TimeSpan waited = Stopwatch.GetElapsedTime(begin);
-            MachineSnapshot? machine = await Machine.TryCaptureAsync(
-                IsRight,
-                _ =>
-                {
-                    journal.Seal();
-                    record = EnclaveRecord.Of(Console, journal, Capture);
-                    memory = Parent.Remember();
-                }).ConfigureAwait(false);
+            MachineSnapshot? machine;
+            try
+            {
+                machine = await Machine.TryCaptureAsync(
+                    IsRight,
+                    _ =>
+                    {
+                        journal.Seal();
+                        record = EnclaveRecord.Of(Console, journal, Capture);
+                        memory = Parent.Remember();
+                    }).ConfigureAwait(false);
+            }
+            catch (InvalidOperationException exception) when (Exited.IsCompletedSuccessfully)
+            {
+                throw new InvalidOperationException($"{Name} has ended and cannot be cloned: {Text.Exit(await Exited.ConfigureAwait(false))}", exception);
+            }
+
             if (machine is not null)
                 return new EnclaveSnapshot(machine, record!) { Parent = memory };
             if (waited > patience)

@@ -30,7 +30,7 @@ public sealed partial class Enclave : IAsyncDisposable
     private EnclaveState _state;
     private long _startedAt;
     private Task? _disposal;
-    private bool _ready;
+    private volatile bool _ready;
 
     /// <param name="options">What it is.</param>
     /// <param name="parent">What its parent does.</param>
@@ -297,6 +297,7 @@ public sealed partial class Enclave : IAsyncDisposable
             await SaveAsync(progress, turn, cancellationToken).ConfigureAwait(false);
         turn?.Dispose();
         await WaitUntilReadyAsync(Wait, progress, cancellationToken).ConfigureAwait(false);
+        _ready = true;
         foreach (Func<Enclave, CancellationToken, Task> hook in _options.AfterStart)
             await hook(this, cancellationToken).ConfigureAwait(false);
     }

@@ -41,7 +41,27 @@ public class CloneTests
         (await second.CommandAsync("ping")).Should().Be("pong");
         (await second.StopAsync()).Reason.Should().Be(VmExitReason.Stopped);
         (await original.CommandAsync("ping")).Should().Be("pong");
-        await original.Invoking(stopped => second.CloneAsync()).Should().ThrowAsync<InvalidOperationException>();
+        await original.Invoking(stopped => second.CloneAsync()).Should().ThrowAsync<InvalidOperationException>().WithMessage("hello has ended and cannot be cloned: *Stopped*");
+    }
+
+    [Fact]
+    public async Task Only_an_enclave_that_is_ready_is_cloned()
+    {
+        string? early = null, late = null;
+        await using Enclave original = await Guest.StartHelloAsync(builder => builder
+            .WaitFor(Wait.Until("the clone", async (enclave, _) =>
+            {
+                await enclave.Parent.WaitForConnectionAsync(9001);
+                early = (await enclave.Invoking(starting => starting.CloneAsync()).Should().ThrowAsync<InvalidOperationException>()).Which.Message;
+            }))
+            .AfterStart(async (enclave, _) =>
+            {
+                await using Enclave clone = await enclave.CloneAsync();
+                late = await clone.CommandAsync("ping");
+            }));
+
+        early.Should().Contain("before it is ready");
+        late.Should().Be("pong");
     }
 
     [Fact]
