@@ -11,7 +11,7 @@ namespace EnclaveTesting;
 /// <content>Boot once, clone in milliseconds.</content>
 public sealed partial class Enclave
 {
-    // A connection that the enclave has opened is given this long to end before it is lost to a clone, and the parent's scripts this long to see
+    // A connection that the enclave has opened, or the host has left, is given this long to end before it is lost to a clone, and the parent's scripts this long to see
     // what has come to its end; some never look.
     private static readonly TimeSpan ShortWhile = TimeSpan.FromMilliseconds(100), LongWhile = TimeSpan.FromSeconds(2);
 
@@ -30,7 +30,18 @@ public sealed partial class Enclave
         if (!_ready)
             throw new InvalidOperationException($"{Name} cannot be cloned before it is ready: wait for {nameof(StartAsync)}, or clone it in {nameof(EnclaveBuilder.AfterStart)}.");
         using EnclaveSnapshot snapshot = await CaptureAsync(new VsockJournal(), OperationTimeout, cancellationToken).ConfigureAwait(false);
-        return await StartCloneAsync(snapshot, cancellationToken).ConfigureAwait(false);
+        // In virtual time it stands still meanwhile, and then waits for what the test does next.
+        HostActivity host = Machine.Host;
+        host.BeginWork();
+        try
+        {
+            return await StartCloneAsync(snapshot, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            host.BeginTurn();
+            host.EndWork();
+        }
     }
 
     /// <summary>Whether it went on from a saved boot.</summary>
@@ -48,8 +59,14 @@ public sealed partial class Enclave
             // An enclave that loses its heartbeat gives up.
             if (_script.HeartbeatBehaviour.IsAnswered && vsock.IsCalling(Heartbeat.Port))
                 return false;
+            bool isCalling = vsock.IsCalling() || vsock.IsClosing, isCaughtUp = Parent.IsCaughtUp;
+            if (!isCalling && isCaughtUp)
+                return true;
+            // An enclave in virtual time that waits for scripts and tests has not had its time yet.
+            if (Machine.Time == MachineTime.Virtual && (Machine.Host.IsWorking || Machine.Host.ReactionLeft() > TimeSpan.Zero) && Stopwatch.GetElapsedTime(begin) < LongWhile)
+                return false;
             TimeSpan since = Stopwatch.GetElapsedTime(settled ??= Stopwatch.GetTimestamp());
-            return (since > ShortWhile || !vsock.IsCalling()) && (since > LongWhile || Parent.IsCaughtUp);
+            return (since > ShortWhile || !isCalling) && (since > LongWhile || isCaughtUp);
         }
 
         while (true)
@@ -67,9 +84,10 @@ public sealed partial class Enclave
                         memory = Parent.Remember();
                     }).ConfigureAwait(false);
             }
-            catch (InvalidOperationException exception) when (Exited.IsCompletedSuccessfully)
+            catch (InvalidOperationException) when (Exited.IsCompletedSuccessfully)
             {
-                throw new InvalidOperationException($"{Name} has ended and cannot be cloned: {Text.Exit(await Exited.ConfigureAwait(false))}", exception);
+                VmExit exit = await Exited.ConfigureAwait(false);
+                throw new InvalidOperationException($"{Name} does not run any more and cannot be cloned ({exit.Reason}: {exit.Detail})");
             }
 
             if (machine is not null)

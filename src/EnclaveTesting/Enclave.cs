@@ -264,7 +264,9 @@ public sealed partial class Enclave : IAsyncDisposable
             Note(timings => timings with { Created = Stopwatch.GetElapsedTime(_startedAt) });
             BeginStart(machine);
             machine.Start();
-            if (!_isClone)
+            if (_isClone)
+                machine.Host.BeginTurn();
+            else
                 await BecomeReadyAsync(progress, turn, cancellationToken).ConfigureAwait(false);
         }
         finally

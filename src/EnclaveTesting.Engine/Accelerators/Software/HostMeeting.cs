@@ -35,6 +35,7 @@ internal sealed class HostMeeting
     private readonly MachinePlayer? _player;
     private readonly ManualResetEventSlim _signal;
     private readonly Func<long> _retired;
+    private readonly Func<bool> _isPauseWanted;
     private long _next = Interval;
     private bool _isWanted;
     private int _hostCame;
@@ -43,7 +44,7 @@ internal sealed class HostMeeting
     private string? _freeBecause, _hostPace;
     private (long Retired, ulong Now)? _heldAt;
 
-    public HostMeeting(IMachineBus bus, VirtualClock clock, HostActivity? host, MachineJournal? journal, ManualResetEventSlim signal, Func<long> retired)
+    public HostMeeting(IMachineBus bus, VirtualClock clock, HostActivity? host, MachineJournal? journal, ManualResetEventSlim signal, Func<long> retired, Func<bool> isPauseWanted)
     {
         _bus = bus;
         _clock = clock;
@@ -51,6 +52,7 @@ internal sealed class HostMeeting
         _player = journal as MachinePlayer;
         _signal = signal;
         _retired = retired;
+        _isPauseWanted = isPauseWanted;
         _host = host ?? new HostActivity();
         // Without a host there is nobody but the one who waits for the machine.
         if (host is null)
@@ -113,13 +115,12 @@ internal sealed class HostMeeting
     }
 
     /// <summary>Lets time pass while no CPU has anything to do: to the next deadline, until the host has done something, or less.</summary>
-    /// <param name="isPauseWanted">Whether the machine is to stand still instead.</param>
-    public void PassTime(Func<bool> isPauseWanted)
+    public void PassTime()
     {
         _signal.Reset();
         // Before looking for work: see HostActivity.
         bool skips = _host.AllowsSkipping;
-        if (_stop || isPauseWanted() || _isWanted || Volatile.Read(ref _hostCame) != 0)
+        if (_stop || _isPauseWanted() || _isWanted || Volatile.Read(ref _hostCame) != 0)
             return;
         ulong now = _clock.Now, deadline = _clock.NextDeadline;
         if (_player is not null)
@@ -162,6 +163,9 @@ internal sealed class HostMeeting
         while (!_stop)
         {
             _signal.Reset();
+            // Whoever wants the machine to stand still does the next thing; it waits again afterwards, if there is time left.
+            if (_isPauseWanted())
+                return;
             bool works = _host.IsWorking;
             ulong room = Room(works, (ulong)_host.ReactionLeft().TotalNanoseconds);
             if (room == 0)

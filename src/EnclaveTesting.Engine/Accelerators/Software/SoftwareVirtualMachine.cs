@@ -53,7 +53,7 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
         {
             var clock = new VirtualClock(CountRetired);
             _clock = clock;
-            _meeting = new HostMeeting(bus, clock, configuration.Host, configuration.Journal, _signal, CountRetired);
+            _meeting = new HostMeeting(bus, clock, configuration.Host, configuration.Journal, _signal, CountRetired, () => _pauses.Any);
             _timeOfDay = configuration.TimeProvider ?? new VirtualTimeOfDay(() => clock.Now);
             ObservedTimeOfDay = configuration.TimeProvider ?? new VirtualTimeOfDay(() => clock.LastSeen);
         }
@@ -427,7 +427,7 @@ internal sealed class SoftwareVirtualMachine : IVirtualMachine, IApicHost
                 return;
         }
 
-        meeting.PassTime(() => _pauses.Any);
+        meeting.PassTime();
     }
 
     private void End(int index, VmExitReason reason, string detail)

@@ -68,6 +68,9 @@ internal sealed class VsockConnection
     /// <summary>Whether no more will come from the enclave.</summary>
     public bool HasEnded => _inputEnded || State.Phase == VsockPhase.Closed;
 
+    /// <summary>Whether the host's program has left, which the machine may not have seen yet.</summary>
+    public bool HostHasLeft => _hostGone;
+
     /// <summary>What the host's program does with the connection.</summary>
     public VsockHostEnd HostEnd => _hostEnd;
 

@@ -49,6 +49,9 @@ internal sealed class VsockDevice : IVirtioDevice
     /// <summary>Whether a connection that the enclave opened is under way, to a port or to any.</summary>
     public bool IsCalling(uint? port = null) => _connections.Keys.Any(key => port is uint wanted ? key.HostPort == wanted : key.HostPort < VsockHost.FirstEphemeralPort);
 
+    /// <summary>Whether the host's program has left a connection whose end the enclave has not answered yet.</summary>
+    public bool IsClosing => _connections.Values.Any(connection => connection.HostHasLeft);
+
     /// <summary>The host's end.</summary>
     public VsockHost Host { get; }
 
