@@ -49,8 +49,11 @@ internal sealed class VsockHost
         cancellationToken.ThrowIfCancellationRequested();
         var key = new VsockKey(Cid.Parent.Value, Interlocked.Increment(ref _nextPort), port);
         var connection = new VsockConnection(this, key, VsockPhase.Connecting, VsockListenOptions.DefaultReceiveWindow);
+        // Between what it does and its wait for the answer nobody is to think that this test is busy elsewhere.
+        Activity.BeginWork();
         connection.Attend();
         connection.HostEnd.Connects(true);
+        Activity.EndWork();
         // If it was refused meanwhile.
         if (connection.Opened.IsCompleted)
             connection.HostEnd.Connects(false);
