@@ -34,8 +34,14 @@ public sealed partial class Scrubber
     /// <summary>When and by whom a kernel was built: the end of its banner after <c>#</c>.</summary>
     public static Scrubber BuildIds { get; } = Replace("build ids", BuildId(), "<build>");
 
-    /// <summary>What is used when nobody says otherwise: <see cref="KernelTimestamps"/> and <see cref="KernelAddresses"/>.</summary>
-    internal static IReadOnlyList<Scrubber> Defaults { get; } = [KernelTimestamps, KernelAddresses];
+    /// <summary>
+    /// Removes the line that Linux prints when it goes on from a saved boot or is cloned, and draws other random numbers from then on
+    /// (drivers/char/random.c); an enclave that has booted does not print it.
+    /// </summary>
+    public static Scrubber CloneNotices { get; } = new("notices of being cloned", line => CloneNotice().IsMatch(line) ? null : line);
+
+    /// <summary>What is used when nobody says otherwise: <see cref="KernelTimestamps"/>, <see cref="KernelAddresses"/> and <see cref="CloneNotices"/>.</summary>
+    internal static IReadOnlyList<Scrubber> Defaults { get; } = [KernelTimestamps, KernelAddresses, CloneNotices];
 
     /// <summary>Replaces what matches a pattern.</summary>
     public static Scrubber Replace(Regex pattern, string replacement)
@@ -88,6 +94,9 @@ public sealed partial class Scrubber
 
     [GeneratedRegex(@"^\[ *\d+\.\d{6}\](\[ *[TC]\d+\])? ")]
     private static partial Regex KernelTimestamp();
+
+    [GeneratedRegex(@"^(\[[^\]]*\] ?)*random: crng reseeded due to virtual machine fork$")]
+    private static partial Regex CloneNotice();
 
     [GeneratedRegex(@"\b(0x)?[fF]{4}[0-9a-fA-F]{12}\b")]
     private static partial Regex KernelAddress();

@@ -78,6 +78,18 @@ public sealed class SnapshotTests : IDisposable
     }
 
     [Theory]
+    [InlineData("[    0.512345] ")]
+    [InlineData("[    0.512345][    T9] ")]
+    [InlineData("")]
+    public void An_enclave_that_was_cloned_prints_what_one_that_has_booted_prints(string stamp)
+    {
+        const string Fork = "random: crng reseeded due to virtual machine fork";
+
+        Scrubber.Apply(Scrubber.Defaults, $"one\n{stamp}{Fork}\ntwo").Should().Be("one\ntwo");
+        Scrubber.Apply([Scrubber.CloneNotices], $"{stamp}{Fork}\nhe said: {Fork}\n{stamp}random: crng init done").Should().Be($"he said: {Fork}\n{stamp}random: crng init done");
+    }
+
+    [Theory]
     [InlineData("tsc: Detected 2394.374 MHz processor", "tsc: Detected <frequency> processor")]
     [InlineData("Calibrating delay loop (skipped)... 4788.74 BogoMIPS (lpj=9577496)", "Calibrating delay loop (skipped)... <frequency>")]
     [InlineData("Memory: 249512K/261752K available (4096K kernel code)", "Memory: <size> available (<size> kernel code)")]
