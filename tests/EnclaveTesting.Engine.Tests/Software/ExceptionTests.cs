@@ -34,11 +34,11 @@ public sealed unsafe class ExceptionTests : IDisposable
         _bed.RunUntilHalt(a =>
         {
             a.nop();
-            a.vmcall();
+            a.vmlaunch();
         });
 
         _bed.ExpectFault(6, 0);
-        _bed.Platform.Unimplemented.Should().ContainSingle().Which.Should().BeEquivalentTo((CpuBed.Code + 1, new byte[] { 0x0F, 0x01, 0xC1 }));
+        _bed.Platform.Unimplemented.Should().ContainSingle().Which.Should().BeEquivalentTo((CpuBed.Code + 1, new byte[] { 0x0F, 0x01, 0xC2 }));
     }
 
     [Theory]

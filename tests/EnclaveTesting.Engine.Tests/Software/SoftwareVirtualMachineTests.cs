@@ -321,13 +321,13 @@ public class SoftwareVirtualMachineTests
     {
         using var bed = new SoftwareMachineBed(c =>
         {
-            c.db(0x0F, 0x01, 0xC1); // vmcall
+            c.db(0x0F, 0x01, 0xC2); // vmlaunch
             c.hlt();
         });
         bed.Start();
         await bed.EndAsync();
 
-        bed.Machine.Diagnostics.Should().ContainSingle().Which.Should().Contain("vmcall");
+        bed.Machine.Diagnostics.Should().ContainSingle().Which.Should().Contain("vmlaunch");
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using EnclaveTesting.Engine.Accelerators.Cpuid;
 using EnclaveTesting.Engine.Accelerators.Software.Cpu;
+using EnclaveTesting.Engine.Machine;
 using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;
 
@@ -19,6 +20,38 @@ public sealed unsafe class SystemRegisterTests : IDisposable
         (Cpuid(0x4000_0001).Eax & 0x0100_0009).Should().Be(0x0100_0009, "the stable clock of KVM");
         (Cpuid(0x8000_0001).Edx & (1 << 29)).Should().NotBe(0);
         (Cpuid(1).Ecx & (1 << 24)).Should().NotBe(0, "TSC deadline makes Linux start quickly");
+    }
+
+    // KVM_HC_CLOCK_PAIRING, as drivers/ptp/ptp_kvm_x86.c asks for it; ENOSYS and EPERM of include/uapi/linux/kvm_para.h.
+    [Theory]
+    [InlineData(false, -1000)]
+    [InlineData(true, -1)]
+    public void Calls_to_the_hypervisor_are_answered_as_KVM_answers_one_that_it_does_not_know(bool isUser, long answer)
+    {
+        foreach (Action<Assembler> call in (Action<Assembler>[])[a => a.vmcall(), a => a.vmmcall()])
+        {
+            _bed.Write(CpuBed.Report, 0);
+            _bed.Put(isUser ? CpuBed.UserCode : CpuBed.Code, a =>
+            {
+                a.mov(rax, 9);
+                a.mov(rbx, 0x1234);
+                call(a);
+                a.mov(__qword_ptr[CpuBed.Data], rax);
+                a.mov(__qword_ptr[CpuBed.Data + 8], rbx);
+                a.ud2();
+            });
+            if (isUser)
+                _bed.EnterUser();
+            else
+                _bed.EnterLong();
+            _bed.Go();
+
+            _bed.ExpectFault(6, 0, "the program ends there");
+            ((long)_bed.Read(CpuBed.Data)).Should().Be(answer);
+            _bed.Read(CpuBed.Data + 8).Should().Be(0x1234);
+        }
+
+        _bed.Platform.Unimplemented.Should().BeEmpty();
     }
 
     [Fact]

@@ -85,6 +85,7 @@ internal static class InstructionSet
         SegmentOps.Register(table);
         ControlTransfers.Register(table);
         InformationOps.Register(table);
+        HypercallOps.Register(table);
         table.AddLater(SimdInstructions.RegisterState);
         table.AddLater(X87Instructions.Register);
         SimdInstructions.Register(table);
