@@ -103,7 +103,7 @@ internal sealed unsafe class GuestMemory : IDisposable
         var memory = new GuestMemory(size);
         try
         {
-            PageReader.ReadAll(source.Pieces, piece => source.Read(piece, memory.WritablePages(source.Pieces[piece])));
+            PageReader.ReadAll(source.Pieces, piece => source.Read(piece, memory.WritablePages(source.Pieces[piece].First, source.Pieces[piece].Count)));
             return memory;
         }
         catch
@@ -126,7 +126,9 @@ internal sealed unsafe class GuestMemory : IDisposable
             pages.AsSpan().Fill(true);
         if (_template is { IsShared: true } template && known)
         {
-            KeepUsedOutside(template.Runs, pages);
+            // Where the template has nothing, a page of zeroes is as it was.
+            foreach ((int first, int end) in template.Others(pages.Length))
+                KeepUsed(pages, first, end);
             int changed = pages.AsSpan().Count(true);
             if (changed <= Math.Max(SmallDifference, template.Pages / 4))
                 return CaptureDifference(template, pages, changed);
@@ -138,7 +140,8 @@ internal sealed unsafe class GuestMemory : IDisposable
         {
             taken.MapInto(_mapping);
             // The host had whole huge pages for them, which the next image would have to look through.
-            taken.DiscardOthers(_mapping, Size);
+            foreach ((int first, int end) in taken.Others(pages.Length))
+                _mapping.Discard(first * (long)PageBytes, (end - first) * (long)PageBytes);
             _template?.Dispose();
             _template = taken.Share();
         }
@@ -156,12 +159,7 @@ internal sealed unsafe class GuestMemory : IDisposable
     }
 
     /// <summary>Some pages, by number in the host mapping.</summary>
-    public ReadOnlySpan<byte> Pages(int first, int count)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(first);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(first + (long)count, Size / PageBytes, nameof(count));
-        return new ReadOnlySpan<byte>(_base + (first * (long)PageBytes), count * PageBytes);
-    }
+    public ReadOnlySpan<byte> Pages(int first, int count) => WritablePages(first, count);
 
     /// <summary>Whether all of the range is RAM, in one region.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -295,30 +293,17 @@ internal sealed unsafe class GuestMemory : IDisposable
         KeepUsed(pages, 0, pages.Length);
     }
 
-    // Where the template has nothing, a page of zeroes is as it was.
-    private void KeepUsedOutside(IReadOnlyList<PageRun> runs, bool[] pages)
-    {
-        int end = 0;
-        foreach (PageRun run in runs)
-        {
-            KeepUsed(pages, end, run.First);
-            end = run.End;
-        }
-
-        KeepUsed(pages, end, pages.Length);
-    }
-
     private void KeepUsed(bool[] pages, int first, int end)
     {
         for (int page = first; page < end; page++)
             pages[page] = pages[page] && Page(page).ContainsAnyExcept((byte)0);
     }
 
-    private Span<byte> WritablePages(PageRun pages)
+    private Span<byte> WritablePages(int first, int count)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(pages.First);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(pages.First + (long)pages.Count, Size / PageBytes, nameof(pages));
-        return new Span<byte>(_base + (pages.First * (long)PageBytes), checked(pages.Count * PageBytes));
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(first + (long)count, Size / PageBytes, nameof(count));
+        return new Span<byte>(_base + (first * (long)PageBytes), checked(count * PageBytes));
     }
 
     private Span<byte> Page(int number) => new(_base + (number * (long)PageBytes), PageBytes);

@@ -100,17 +100,18 @@ internal sealed unsafe class MemoryTemplate : IDisposable
         }
     }
 
-    /// <summary>Gives back to the host what a mapping has besides these pages, which is zero.</summary>
-    public void DiscardOthers(HostMapping target, long length)
+    /// <summary>The pages of a guest's RAM that are none of these, from the first to the one behind the last of each stretch.</summary>
+    /// <param name="pages">How many pages the RAM has.</param>
+    public IEnumerable<(int First, int End)> Others(int pages)
     {
-        long end = 0;
+        int end = 0;
         foreach (PageRun run in Runs)
         {
-            target.Discard(end, Offset(run.First) - end);
-            end = Offset(run.End);
+            yield return (end, run.First);
+            end = run.End;
         }
 
-        target.Discard(end, length - end);
+        yield return (end, pages);
     }
 
     /// <summary>Another user, who disposes it too.</summary>

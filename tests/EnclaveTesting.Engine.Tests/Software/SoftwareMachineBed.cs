@@ -65,22 +65,10 @@ internal sealed class SoftwareMachineBed : IMachineBus, IDisposable
 
     public void Start()
     {
-        _memory.Write(new GuestAddress(BootLayout.Gdt + BootLayout.CodeSelector), 0x00CF_9B00_0000_FFFFUL);
-        _memory.Write(new GuestAddress(BootLayout.Gdt + BootLayout.DataSelector), 0x00CF_9300_0000_FFFFUL);
-        SegmentRegister data = SegmentRegister.Data(BootLayout.DataSelector);
         Machine.Start(new BootEntry(
             new CpuRegisters { Rip = Code, Rsp = BootLayout.StackTop, Rflags = 2 },
-            new CpuSystemRegisters
+            FlatMode.Segments(_memory, SegmentRegister.Code32(BootLayout.CodeSelector)) with
             {
-                Cs = SegmentRegister.Code32(BootLayout.CodeSelector),
-                Ds = data,
-                Es = data,
-                Fs = data,
-                Gs = data,
-                Ss = data,
-                Tr = SegmentRegister.Tss(0),
-                Ldtr = SegmentRegister.Unusable,
-                Gdtr = new DescriptorTable(BootLayout.Gdt, 0x1F),
                 Idtr = new DescriptorTable(Idt, 0x7FF),
                 Cr0 = 0x11,
             }));

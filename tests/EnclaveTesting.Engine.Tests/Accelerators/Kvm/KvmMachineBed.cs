@@ -101,30 +101,13 @@ internal sealed class KvmMachineBed : IMachineBus, IDisposable
         var bed = new KvmMachineBed(1, assist);
         Put(bed.Memory, Code, program);
         bed.Memory.Write(new GuestAddress(Data), data);
-        ulong tables = PageTables.Write(bed.Memory);
-        prepare?.Invoke(bed.Memory, tables);
-        bed.Memory.Write(new GuestAddress(BootLayout.Gdt + BootLayout.CodeSelector), 0x00AF_9B00_0000_FFFFUL);
-        bed.Memory.Write(new GuestAddress(BootLayout.Gdt + BootLayout.DataSelector), 0x00CF_9300_0000_FFFFUL);
-        SegmentRegister flat = SegmentRegister.Data(BootLayout.DataSelector);
-        bed.Machine.Start(new BootEntry(
-            new CpuRegisters { Rip = Code, Rsp = BootLayout.StackTop, Rflags = 2 },
-            new CpuSystemRegisters
-            {
-                Cs = SegmentRegister.Code64(BootLayout.CodeSelector),
-                Ds = flat,
-                Es = flat,
-                Fs = flat,
-                Gs = flat,
-                Ss = flat,
-                Tr = SegmentRegister.Tss(0),
-                Ldtr = SegmentRegister.Unusable,
-                Gdtr = new DescriptorTable(BootLayout.Gdt, UserCode + 7),
-                Idtr = new DescriptorTable(Idt, 0xFF),
-                Cr0 = 0x8000_0033,
-                Cr3 = tables,
-                Cr4 = 0x620,
-                Efer = 0x500,
-            }));
+        CpuSystemRegisters system = FlatMode.LongModeWithSse(bed.Memory) with
+        {
+            Gdtr = new DescriptorTable(BootLayout.Gdt, UserCode + 7),
+            Idtr = new DescriptorTable(Idt, 0xFF),
+        };
+        prepare?.Invoke(bed.Memory, system.Cr3);
+        bed.Machine.Start(new BootEntry(new CpuRegisters { Rip = Code, Rsp = BootLayout.StackTop, Rflags = 2 }, system));
         return bed;
     }
 
